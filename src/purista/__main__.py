@@ -1,0 +1,5 @@
+"""``python -m purista``."""
+
+from purista.cli.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,78 @@
+"""``purista dead``: messages that were put aside, and bringing them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from purista.cli.exits import OK, USAGE, Stop
+from purista.cli.output import Output, Row, iso
+from purista.cli.records import DeadLetter, Records
+from purista.cli.when import utc
+from purista.ledgers.sqlite import SqliteLedger
+from purista.sqlite import mailbox
+
+__all__ = ["list_dead", "requeue", "show"]
+
+
+async def list_dead(ledger: SqliteLedger, out: Output, *, address: str | None, limit: int) -> int:
+    """Dead letters, newest first."""
+    found = Records(ledger).dead(address, limit)
+    if out.as_json:
+        out.document({"dead": [_document(letter) for letter in found]})
+        return OK
+    rows: list[Row] = [
+        [letter.id, letter.address, utc(letter.died_at), f"{letter.attempts}×", letter.reason] for letter in found
+    ]
+    out.table(["id", "address", "put aside", "tried", "why"], rows)
+    if not found:
+        out.line("no dead letters", "green")
+    else:
+        out.line("bring one back: purista dead requeue ID", "dim")
+    return OK
+
+
+async def show(ledger: SqliteLedger, out: Output, *, id: str) -> int:
+    """One dead letter with its message."""
+    letter = _one(ledger, id)
+    if out.as_json:
+        out.document({**_document(letter), "message": letter.body})
+        return OK
+    out.line(f"{letter.id}  {letter.address}", "bold")
+    out.line(f"put aside {utc(letter.died_at)} after {letter.attempts} attempts: {letter.reason}")
+    out.line(letter.body)
+    return OK
+
+
+async def requeue(ledger: SqliteLedger, out: Output, *, ids: Sequence[str], everything: bool) -> int:
+    """Bring dead letters back with fresh attempts. A handler of a run asks for its permit again, as for any message."""
+    if everything == bool(ids):
+        raise Stop(
+            USAGE, "expected ids or --all, got " + ("both" if ids else "neither") + "; purista dead list shows ids"
+        )
+    known = [_one(ledger, id_).id for id_ in ids] if ids else [one.id for one in Records(ledger).dead(None, 1_000_000)]
+    now = ledger.clock.now()
+    back = sorted(await ledger.file.write(lambda c: mailbox.requeue(c, known, now), long=len(known) > 1_000))
+    if out.as_json:
+        out.document({"requeued": back})
+    else:
+        out.line(f"{len(back)} brought back", "green" if back else "")
+    return OK
+
+
+def _one(ledger: SqliteLedger, wanted: str) -> DeadLetter:
+    """By its id, or the unique beginning of one."""
+    found = [letter for letter in Records(ledger).dead(None, 1_000_000) if letter.id.startswith(wanted)]
+    exact = [letter for letter in found if letter.id == wanted] or found
+    if len(exact) == 1:
+        return exact[0]
+    what = "none" if not exact else f"{len(exact)} that begin so"
+    raise Stop(
+        USAGE, f"expected the id of a dead letter, got {wanted!r}, which is {what}; purista dead list shows them"
+    )
+
+
+def _document(letter: DeadLetter) -> dict[str, object]:
+    return {
+        "id": letter.id, "address": letter.address, "diedAt": iso(letter.died_at), "attempts": letter.attempts,
+        "reason": letter.reason,
+    }  # fmt: skip

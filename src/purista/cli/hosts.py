@@ -1,0 +1,108 @@
+"""Options of ``export`` and ``apply``, with a command for each scheduler of a host."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from purista.cli.options import App, HostZone, Json, Ledger
+from purista.cli.output import Output
+from purista.cli.store import Group
+
+__all__ = ["groups"]
+
+Files = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="write the files there")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would change, change nothing")]
+UserUnits = Annotated[bool, typer.Option("--user", help="of this user's own systemd, without root")]
+
+
+def groups() -> list[Group]:
+    """Name, words and commands of each group."""
+    return [
+        (
+            "export",
+            "Print or write what a scheduler would be given.",
+            [("cron", export_cron), ("systemd", export_systemd)],
+        ),
+        (
+            "apply",
+            "Register the app's schedules and configure the scheduler.",
+            [("cron", apply_cron), ("systemd", apply_systemd)],
+        ),
+    ]
+
+
+def export_cron(
+    ctx: typer.Context,
+    directory: Files = None,
+    host_zone: HostZone = None,
+    ledger: Ledger = None,
+    app: App = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """What `apply cron` would write. Needs no rights and changes nothing."""
+    from purista.cli.configure import export  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.cron import cron  # noqa: PLC0415
+
+    out, found = Output(as_json=as_json), ctx.obj.load(app)
+    return asyncio.run(export(ctx.obj, found, out, place=cron(host_zone=host_zone), directory=directory, ledger=ledger))
+
+
+def export_systemd(
+    ctx: typer.Context,
+    directory: Files = None,
+    ledger: Ledger = None,
+    app: App = None,
+    *,
+    user: UserUnits = False,
+    as_json: Json = False,
+) -> int:
+    """What `apply systemd` would write. Needs no rights and changes nothing."""
+    from purista.cli.configure import export  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.systemd import systemd  # noqa: PLC0415
+
+    out, found = Output(as_json=as_json), ctx.obj.load(app)
+    place = systemd(user_units=user)
+    return asyncio.run(export(ctx.obj, found, out, place=place, directory=directory, ledger=ledger))
+
+
+def apply_cron(
+    ctx: typer.Context,
+    directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="[/etc/cron.d]")] = None,
+    host_zone: HostZone = None,
+    ledger: Ledger = None,
+    app: App = None,
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Register every service of the app and write cron's files; the files are read back before they are believed."""
+    from purista.cli.configure import apply  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.cron import cron  # noqa: PLC0415
+
+    out, found = Output(as_json=as_json), ctx.obj.load(app)
+    place = cron(directory=directory, host_zone=host_zone)
+    return asyncio.run(apply(ctx.obj, found, out, place=place, ledger=ledger, dry_run=dry_run))
+
+
+def apply_systemd(
+    ctx: typer.Context,
+    directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="[/etc/systemd/system]")] = None,
+    ledger: Ledger = None,
+    app: App = None,
+    *,
+    user: UserUnits = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Register every service of the app, write units and start their timers."""
+    from purista.cli.configure import apply  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.systemd import systemd  # noqa: PLC0415
+
+    out, found = Output(as_json=as_json), ctx.obj.load(app)
+    place = systemd(directory=directory, user_units=user)
+    return asyncio.run(apply(ctx.obj, found, out, place=place, ledger=ledger, dry_run=dry_run))

@@ -1,0 +1,82 @@
+"""``purista recover`` and ``purista overdue``: what nobody called for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from purista.cli.exits import OK, PROBLEMS
+from purista.cli.output import Cell, Output, Row, iso
+from purista.cli.when import duration, utc
+from purista.gateway.gateway import Gateway
+from purista.gateway.recover import Gap
+from purista.gateway.recover import overdue as find_overdue
+from purista.gateway.recover import recover as work
+from purista.ledgers.sqlite import SqliteLedger
+
+__all__ = ["overdue", "recover"]
+
+
+async def recover(ledger: SqliteLedger, out: Output, *, consent: bool, since: int | None) -> int:
+    """Decide all that is due and undecided. ``since`` in ms."""
+    with out.progress("deciding what nobody called for"):
+        done = await work(Gateway(ledger), consent=consent, since=since)
+    if out.as_json:
+        out.document({
+            "decided": done.decided, "published": done.published, "waiting": [_document(gap) for gap in done.waiting],
+        })  # fmt: skip
+    else:
+        out.line(f"{done.decided} decided, {done.published} of them published", "green" if done.decided else "")
+        rows: list[Row] = [[gap.key, utc(gap.oldest), Cell(gap.asks or "", "yellow")] for gap in done.waiting]
+        out.table(["schedule", "undecided since", "asks for consent"], rows)
+        if done.waiting:
+            out.line("purista recover --consent decides long gaps; after a restore write --since TIME", "dim")
+    return PROBLEMS if done.waiting else OK
+
+
+async def overdue(ledger: SqliteLedger, out: Output, *, grace_ms: int, metrics: bool) -> int:
+    """Print what is due for too long and undecided."""
+    now = ledger.clock.now()
+    late = await find_overdue(ledger, now, grace_ms=grace_ms)
+    if metrics:
+        sys.stdout.write(await _metrics(ledger, late))
+    elif out.as_json:
+        out.document({"now": iso(now), "overdue": [_document(gap) for gap in late]})
+    else:
+        out.table(
+            ["schedule", "due since", "for"], [[g.key, utc(g.oldest), Cell(duration(g.lag_ms), "red")] for g in late]
+        )
+        if not late:
+            out.line("nothing is overdue", "green")
+    return PROBLEMS if late and not metrics else OK
+
+
+async def _metrics(ledger: SqliteLedger, late: Sequence[Gap]) -> str:
+    """Prometheus text, for a textfile collector; every schedule has a line, so that none can vanish unseen."""
+    behind = {gap.key: gap.lag_ms for gap in late}
+    keys = sorted(
+        {
+            lineage.key
+            for _, lineages in await ledger.registered()
+            for lineage in lineages
+            if lineage.contracts[-1].schedule is not None
+        }
+    )
+    environment = _label(ledger.environment)
+    lines = [
+        "# HELP purista_overdue_seconds How long an occurrence has been due beyond its scheduler's lateness, undecided.",
+        "# TYPE purista_overdue_seconds gauge",
+        *(
+            f'purista_overdue_seconds{{schedule="{_label(key)}",environment="{environment}"}} {behind.get(key, 0) / 1000:g}'
+            for key in keys
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _document(gap: Gap) -> dict[str, object]:
+    return {"key": gap.key, "oldest": iso(gap.oldest), "behindMs": gap.lag_ms, "asks": gap.asks}

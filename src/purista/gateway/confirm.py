@@ -1,0 +1,51 @@
+"""What becomes of claims when the bridge has answered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from purista.gateway.compose import change_of
+from purista.ledgers.base import Change, Decision, LedgerView, Run, RunRef
+
+__all__ = ["Mark", "confirm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the bridge said of one claim's message. ``fence`` is the one under which it was claimed."""
+
+    ref: RunRef
+    fence: int
+    published: bool
+
+
+def confirm(view: LedgerView, marks: Sequence[Mark], now: int) -> Change | None:
+    """Turn claims of one lineage into publications, or let the next caller have them. An old fence changes nothing."""
+    known = {run.row.occurrence_id: run for run in view.open}
+    runs: list[Run] = []
+    confirmed: list[str] = []
+    for mark in marks:
+        run = known.get(mark.ref.occurrence_id)
+        if run is None or run.row.fence != mark.fence:
+            continue
+        if mark.published:
+            confirmed.append(mark.ref.occurrence_id)
+        if run.row.decision is Decision.CLAIMED:  # else a worker was faster than this confirmation
+            runs.append(_marked(view, run, now, published=mark.published))
+    if not runs and not confirmed:
+        return None
+    return change_of(view, runs, now=now, confirmed=tuple(confirmed))
+
+
+def _marked(view: LedgerView, run: Run, now: int, *, published: bool) -> Run:
+    row = run.row
+    if not published:
+        return Run(replace(row, lease_until=now), run.parts)
+    still_open = 0 if row.run is None else 2 if row.open == 2 and _exclusive(view) else 1
+    return Run(replace(row, decision=Decision.PUBLISHED, lease_until=None, open=still_open), run.parts)
+
+
+def _exclusive(view: LedgerView) -> bool:
+    schedule = view.lineage.contracts[-1].schedule
+    return schedule is not None and schedule.concurrency_policy != "allow"

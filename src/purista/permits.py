@@ -1,0 +1,101 @@
+"""Questions and answers about the right to work: asked by workers, answered by a gateway, in process or over a bridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from purista.ledgers.base import Outgoing, Part, RunRef, RunState, Settled
+
+__all__ = ["Begin", "End", "Granted", "Permits", "Refused", "Renewed", "Spawn", "Wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A worker asks to start a delivery of a run."""
+
+    run: RunRef
+    part: str
+    address: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """A part enqueues a job that belongs to its run."""
+
+    run: RunRef
+    part: str
+    fence: int | None
+    child: Part
+    message: Outgoing | None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a part's work ended. ``outcome`` None gives the permit back for a retry; ``fence`` None has no permit."""
+
+    run: RunRef
+    part: str
+    address: str
+    fence: int | None
+    outcome: RunState | None
+    detail: str | None = None
+    settled: tuple[Settled, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The right to work until ``until`` (ms), under ``fence``."""
+
+    fence: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The right to work for longer; ``give_way`` asks the handler to stop."""
+
+    until: int
+    give_way: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not now: somebody else holds the slot. Ask again after ``retry_after_ms``."""
+
+    retry_after_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Never: this delivery must not be worked. It is acknowledged, and ``why`` is recorded."""
+
+    why: str
+
+
+class Permits(Protocol):
+    """Whoever grants the right to work: a gateway in this process, or the way to one."""
+
+    transactional: bool  # ``End.settled`` and ``Spawn.message`` are carried in the same commit
+
+    async def begin(self, key: str, ask: Begin) -> Granted | Wait | Refused:
+        """Ask for the right to work a delivery of a run."""
+        ...
+
+    async def renew(self, key: str, run: RunRef, part: str, fence: int) -> Renewed | Refused:
+        """Hold on to a permit before it expires."""
+        ...
+
+    async def spawn(self, key: str, ask: Spawn) -> bool:
+        """Make a job part of a run. False: this worker's right is gone."""
+        ...
+
+    async def complete(self, key: str, run: RunRef | None, state: RunState) -> bool:
+        """Tell that a run's result event came (None: of the oldest open run). False: no such run is open."""
+        ...
+
+    async def end(self, key: str, report: End) -> bool:
+        """Report how a delivery's work ended. False: the report is stale."""
+        ...

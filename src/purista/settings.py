@@ -1,0 +1,68 @@
+"""What the environment says. Read when asked for, never at import; no secret is kept here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from purista.errors import DeclarationError
+
+__all__ = ["Settings"]
+
+MODES = ("apply", "verify", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Configuration of one process.
+
+    ``PURISTA_LEDGER`` path of the file (default ``purista.db``), ``PURISTA_ENVIRONMENT`` (default ``default``),
+    ``PURISTA_REVISION`` the deployment's number, ``PURISTA_REGISTRATION`` apply, verify or off.
+
+    Of the HTTP gateway: ``PURISTA_GATEWAY_CONFIG`` its file, ``PURISTA_GATEWAY_HOST`` and ``PURISTA_GATEWAY_PORT`` over what
+    it says. Of who calls it: ``PURISTA_GATEWAY_SECRET`` or ``PURISTA_GATEWAY_TOKEN``, a *reference* (``env:NAME``,
+    ``file:PATH``).
+    """
+
+    ledger: str = "purista.db"
+    environment: str = "default"
+    revision: int | None = None
+    registration: str = "apply"
+    gateway_config: str | None = None
+    gateway_host: str | None = None
+    gateway_port: int | None = None
+    gateway_secret: str | None = None
+    gateway_token: str | None = None
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """From environment variables.
+
+        :raises DeclarationError: for a value that cannot be used.
+        """
+        env = os.environ if environ is None else environ
+        revision, mode = env.get("PURISTA_REVISION", "").strip(), env.get("PURISTA_REGISTRATION", "").strip() or "apply"
+        if revision and not revision.isdigit():
+            raise DeclarationError(
+                f"PURISTA_REVISION: expected a whole number that grows with each deployment, got {revision!r}"
+            )
+        if mode not in MODES:
+            raise DeclarationError(f"PURISTA_REGISTRATION: expected one of {', '.join(MODES)}, got {mode!r}")
+        return cls(
+            env.get("PURISTA_LEDGER", "").strip() or "purista.db",
+            env.get("PURISTA_ENVIRONMENT", "").strip() or "default",
+            int(revision) if revision else None,
+            mode,
+            env.get("PURISTA_GATEWAY_CONFIG", "").strip() or None,
+            env.get("PURISTA_GATEWAY_HOST", "").strip() or None,
+            _port(env.get("PURISTA_GATEWAY_PORT", "").strip()),
+            env.get("PURISTA_GATEWAY_SECRET", "").strip() or None,
+            env.get("PURISTA_GATEWAY_TOKEN", "").strip() or None,
+        )
+
+
+def _port(text: str) -> int | None:
+    if text and not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise DeclarationError(f"PURISTA_GATEWAY_PORT: expected a port from 0 to 65535, got {text[:20]!r}")
+    return int(text) if text else None

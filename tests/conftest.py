@@ -1,0 +1,40 @@
+"""Shared fixtures: what a test needs, or the reason why it cannot run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+
+from purista.testing import ManualClock
+
+pytest.register_assert_rewrite("purista.testing.suites")
+
+
+def needed(reason: str) -> None:
+    """Skip on a laptop, fail where CI is set: a check that silently does not run is worse than none."""
+    if os.environ.get("CI"):
+        pytest.fail(f"needed in CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at the start of 2026."""
+    return ManualClock("2026-01-01T00:00:00Z")
+
+
+@pytest.fixture
+async def schema() -> AsyncIterator[str]:
+    """A PostgreSQL schema of this test's own."""
+    import asyncpg
+
+    from tests.services import postgres
+
+    name = f"test_{secrets.token_hex(6)}"
+    yield name
+    connection = await asyncpg.connect(postgres())
+    await connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+    await connection.close()

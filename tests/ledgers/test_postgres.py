@@ -1,0 +1,65 @@
+"""The PostgreSQL ledger keeps the laws, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from purista.errors import LedgerError, LedgerMismatch
+from purista.ledgers.postgres import PostgresLedger
+from purista.postgres.database import Database
+from purista.testing import ManualClock
+from purista.testing.suites import LedgerSuite
+from tests.services import postgres
+
+
+class TestPostgres(LedgerSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self, schema: str) -> None:
+        self.schema = schema
+
+    async def make(self, clock: ManualClock) -> PostgresLedger:
+        return await PostgresLedger(Database(postgres(), schema=self.schema), clock=clock).__aenter__()
+
+    async def again(self, ledger: object, clock: ManualClock) -> PostgresLedger:
+        return await self.make(clock)
+
+
+async def test_processes_that_make_one_schema_at_once_agree(schema: str) -> None:
+    ledgers = [PostgresLedger(Database(postgres(), schema=schema, connections=1)) for _ in range(6)]
+    await asyncio.gather(*(ledger.__aenter__() for ledger in ledgers))
+    assert len({ledger.ledger_id for ledger in ledgers}) == 1
+    await asyncio.gather(*(ledger.__aexit__() for ledger in ledgers))
+
+
+async def test_another_environment_is_refused(schema: str) -> None:
+    async with PostgresLedger(Database(postgres(), schema=schema, environment="production")):
+        with pytest.raises(LedgerMismatch, match="PURISTA_ENVIRONMENT=production"):
+            await Database(postgres(), schema=schema, environment="staging").open()
+
+
+async def test_a_newer_schema_is_refused(schema: str) -> None:
+    database = Database(postgres(), schema=schema)
+    await database.open()
+    async with database.connection() as connection:
+        await connection.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
+    await database.close()
+    with pytest.raises(LedgerMismatch, match="99"):
+        await Database(postgres(), schema=schema).open()
+
+
+async def test_a_server_that_is_not_there_is_an_error_that_shows_no_password() -> None:
+    database = Database("postgresql://purista:s3cret@127.0.0.1:1/none")
+    with pytest.raises(LedgerError) as told:
+        await database.open()
+    assert "s3cret" not in str(told.value) + repr(database)
+
+
+async def test_the_clock_is_the_servers(schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with PostgresLedger(Database(postgres(), schema=schema)) as ledger:
+        before = ledger.clock.now()
+        real = __import__("time").time_ns
+        monkeypatch.setattr("purista.postgres.database.time.time_ns", lambda: real() + 90 * 10**9)
+        await ledger.load([])
+        assert abs(ledger.clock.now() - before) < 5_000, "this host's clock is 90 s ahead, and nobody notices"

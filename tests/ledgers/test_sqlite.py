@@ -1,0 +1,36 @@
+"""The SQLite ledger keeps the laws, in a file and in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from purista.ledgers.sqlite import SqliteLedger
+from purista.sqlite.file import SqliteFile
+from purista.testing import ManualClock
+from purista.testing.suites import LedgerSuite
+
+
+class TestFile(LedgerSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "purista.db"
+
+    async def make(self, clock: ManualClock) -> SqliteLedger:
+        return await SqliteLedger(SqliteFile(self.path), clock=clock).__aenter__()
+
+    async def again(self, ledger: object, clock: ManualClock) -> SqliteLedger:
+        return await self.make(clock)
+
+
+class TestFileWithOutbox(TestFile):
+    async def make(self, clock: ManualClock) -> SqliteLedger:
+        return await SqliteLedger(SqliteFile(self.path), clock=clock, deliver=False).__aenter__()
+
+
+class TestMemory(LedgerSuite):
+    durable = False
+
+    async def make(self, clock: ManualClock) -> SqliteLedger:
+        return await SqliteLedger(SqliteFile(":memory:"), clock=clock).__aenter__()

@@ -17,6 +17,8 @@ __all__ = ["MailConsumer", "MailDelivery", "MailRoom"]
 log = logging.getLogger("purista.mail")
 IDLE_SECONDS = 30.0
 HEARTBEAT_MS = 30_000
+AGAIN_MS = 1_000
+"""After the store failed, it is asked again so much later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class MailConsumer:
             except Exception:
                 # The store may be locked, full or away: this consumer must outlive it, and say so.
                 log.exception("cannot take messages", extra={"action": "take_failed", "address": self.address})
-                await self._pause(None, 1.0)
+                await self._pause(None, self._clock.now() + AGAIN_MS)
 
     async def _step(self) -> None:
         await self._heartbeat()
@@ -125,7 +127,7 @@ class MailConsumer:
         if free and following is not None and following <= now:
             await self._take(free, now)
             return
-        await self._pause(look, None if following is None or not free else max(0.0, (following - now) / 1000))
+        await self._pause(look, following if free else None)
 
     async def _take(self, free: int, now: int) -> None:
         lease, visibility = secrets.token_hex(8), self._limits.visibility_ms
@@ -149,14 +151,14 @@ class MailConsumer:
         self._seen_at = now
         await self._mailbox.seen(self.address, self._worker, now)
 
-    async def _pause(self, look: Look | None, seconds: float | None) -> None:
-        """Until the store changes, a place becomes free, the clock gets there or the consumer is closed."""
+    async def _pause(self, look: Look | None, until: int | None) -> None:
+        """Till the store changes, a place becomes free, the clock reaches ``until`` or the consumer is closed."""
         loop = asyncio.get_running_loop()
         waits: set[asyncio.Task[object]] = {loop.create_task(self._stopping.wait())}
         if look is not None:
             waits.add(loop.create_task(self._mailbox.changed(IDLE_SECONDS, look.state)))
-        if seconds is not None:
-            waits.add(loop.create_task(_sleep(self._clock, seconds)))
+        if until is not None:
+            waits.add(loop.create_task(_sleep_until(self._clock, until)))
         try:
             await asyncio.wait({*waits, *self._busy}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -187,5 +189,5 @@ class MailRoom:
         return consumer
 
 
-async def _sleep(clock: Clock, seconds: float) -> None:
-    await clock.sleep(seconds)
+async def _sleep_until(clock: Clock, instant: int) -> None:
+    await clock.sleep(max(0, instant - clock.now()) / 1000)

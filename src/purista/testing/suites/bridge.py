@@ -103,8 +103,9 @@ class BridgeSuite:
         await bridge.subscribe(Subscription("sub:a/1/broken", "x", limits), fail)
         await bridge.subscribe(Subscription("sub:a/1/fine", "x", limits), fine)
         await bridge.publish([self.event("x")])
-        await until(lambda: len(fine) == 1 and failures)
-        await until(lambda: len(failures) == 2, lambda: clock.advance(seconds=2))
+        await until(lambda: fine.settled == 1 and failures)
+        await clock.advance(seconds=11)
+        await until(lambda: len(failures) == 2)
         assert failures[0].id == failures[1].id
         assert len(fine) == 1
 

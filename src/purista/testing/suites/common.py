@@ -26,16 +26,21 @@ async def until(condition: Callable[[], Any], tick: Callable[[], Awaitable[Any]]
 
 
 class Inbox:
-    """A receiver that keeps what it gets; ``act`` settles each delivery (default: acknowledges)."""
+    """A receiver that keeps what it gets; ``act`` settles each delivery (default: acknowledges).
+
+    Wait for ``settled`` before the clock moves: a lease may end while its acknowledgement is on the way.
+    """
 
     def __init__(self, act: Callable[[Delivery], Awaitable[Any]] | None = None) -> None:
         self.deliveries: list[Delivery] = []
+        self.settled = 0
         self._act = act
 
     async def __call__(self, delivery: Delivery) -> None:
         """Take one delivery."""
         self.deliveries.append(delivery)
         await (delivery.ack() if self._act is None else self._act(delivery))
+        self.settled += 1
 
     def __len__(self) -> int:
         return len(self.deliveries)

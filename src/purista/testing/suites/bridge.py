@@ -103,7 +103,8 @@ class BridgeSuite:
         await bridge.subscribe(Subscription("sub:a/1/broken", "x", limits), fail)
         await bridge.subscribe(Subscription("sub:a/1/fine", "x", limits), fine)
         await bridge.publish([self.event("x")])
-        await until(lambda: fine.settled == 1 and failures)
+        await fine.until_settled(1)
+        await until(lambda: failures)
         await clock.advance(seconds=11)
         await until(lambda: len(failures) == 2)
         assert failures[0].id == failures[1].id

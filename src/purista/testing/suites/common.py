@@ -28,19 +28,27 @@ async def until(condition: Callable[[], Any], tick: Callable[[], Awaitable[Any]]
 class Inbox:
     """A receiver that keeps what it gets; ``act`` settles each delivery (default: acknowledges).
 
-    Wait for ``settled`` before the clock moves: a lease may end while its acknowledgement is on the way.
+    Wait with ``until_settled`` before the clock moves: a lease may end while its acknowledgement is on the way.
     """
 
     def __init__(self, act: Callable[[Delivery], Awaitable[Any]] | None = None) -> None:
         self.deliveries: list[Delivery] = []
-        self.settled = 0
+        self._settled = 0
         self._act = act
 
     async def __call__(self, delivery: Delivery) -> None:
         """Take one delivery."""
         self.deliveries.append(delivery)
         await (delivery.ack() if self._act is None else self._act(delivery))
-        self.settled += 1
+        self._settled += 1
+
+    async def until_settled(self, number: int) -> None:
+        """Wait until so many deliveries have been acted on.
+
+        :raises AssertionError: they were not, or more were.
+        """
+        await until(lambda: self._settled >= number)
+        assert self._settled == number, f"expected {number} settled deliveries, got {self.ids}"
 
     def __len__(self) -> int:
         return len(self.deliveries)

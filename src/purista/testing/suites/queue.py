@@ -73,7 +73,7 @@ class QueueSuite:
         inbox = Inbox()
         await queue.consume("work", inbox, Limits())
         await queue.enqueue([self.job(clock, "later", scheduled_at=clock.now() + 60_000), self.job(clock, "now")])
-        await until(lambda: inbox.settled == 1)
+        await inbox.until_settled(1)
         await clock.advance(seconds=59)
         assert inbox.ids == ["now"]
         await clock.advance(seconds=2)
@@ -96,7 +96,7 @@ class QueueSuite:
         await queue.consume("work", inbox, Limits())
         await queue.enqueue([self.job(clock, "a")])
         for number in (1, 2, 3):
-            await until(lambda settled=number: inbox.settled == settled)
+            await inbox.until_settled(number)
             await clock.advance(seconds=8)
             assert len(attempts) == number, "a retry waits for its delay"
             await clock.advance(seconds=3)
@@ -134,7 +134,7 @@ class QueueSuite:
         dead: list[str] = []
         await queue.consume("work", inbox, Limits())
         await queue.enqueue([self.job(clock, "a")])
-        await until(lambda: inbox.settled == 1)
+        await inbox.until_settled(1)
         letters = await queue.dead("work")
         assert [(letter.id, letter.reason) for letter in letters] == [("a", "broken")]
         assert '"n":"a"' in letters[0].body

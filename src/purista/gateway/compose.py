@@ -57,6 +57,8 @@ class Composer:
             runs += [_ended(ending, stands, now) for ending in plan.endings]
         runs += [self._released(view, run, fence, now) for run in plan.released if not _touched(run, runs)]
         for run in runs:
+            if not run.row.roots and self.transactional:
+                continue  # nobody is there to receive it in this file
             if run.row.decision in (Decision.PUBLISHED, Decision.CLAIMED) and run.row.fence == fence:
                 message = outgoing_of(view, run, self.instance)
                 if message is not None:
@@ -127,9 +129,10 @@ def change_of(
     **more: Any,
 ) -> Change:
     """A change of one lineage that writes ``runs``; everything not named stays as the view has it."""
-    lineage = view.lineage
-    touched = {run.row.occurrence_id for run in runs}
-    after = [run for run in view.open if run.row.occurrence_id not in touched] + list(runs)
+    lineage, after = view.lineage, list(runs)
+    if view.open:
+        touched = {run.row.occurrence_id for run in runs}
+        after += [run for run in view.open if run.row.occurrence_id not in touched]
     until = lineage.decided_until if decided_until is None else decided_until
     pause = lineage.pause
     if pause is not None and pause.until is not None and pause.until <= min(now, until):
@@ -151,7 +154,7 @@ def asleep(view: LedgerView, now: int, until: int | None = None) -> Change | Non
 
 
 def outgoing_of(view: LedgerView, run: Run, instance: str) -> Outgoing | None:
-    """The message of a published occurrence; None when nobody is there to receive it in this file."""
+    """The message of a published occurrence; None where its contract was removed."""
     schedule = _in_force(view).schedule
     if schedule is None:
         return None
@@ -222,6 +225,8 @@ def _begin_by(view: LedgerView, schedule: Schedule, scheduled_at: int, now: int)
 
 def _withdrawn(view: LedgerView, runs: Sequence[Run], outbox: Sequence[Outgoing]) -> tuple[str, ...]:
     """Claims that were decided otherwise now: their messages wait in the outbox for nobody."""
+    if not view.open:
+        return ()
     claimed = {run.row.occurrence_id for run in view.open if run.row.decision is Decision.CLAIMED}
     claimed.difference_update(message.occurrence_id for message in outbox)
     return tuple(run.row.occurrence_id for run in runs if run.row.occurrence_id in claimed)

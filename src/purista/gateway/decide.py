@@ -60,7 +60,7 @@ def decide(view: LedgerView, call: Call, now: int) -> Plan:
     if not lineage.contracts:
         return Plan(Answer.RETRY, "no contract is registered yet", lineage.decided_until, retry_after_ms=5_000)
     current = lineage.contracts[-1]  # also for a clock that stepped back: its policies, target and payload are used
-    endings, released = _finish(view.open, now)
+    endings, released = _finish(view.open, now) if view.open else ((), ())
     if call.kind is CallKind.MANUAL:
         return _manual(view, call, now, current, endings, released)
     claims = [run for run in view.open if standing(run, now) is Standing.CLAIMED and not run.row.request]
@@ -80,13 +80,13 @@ def decide(view: LedgerView, call: Call, now: int) -> Plan:
         return replace(plan, endings=endings, released=released, decided_until=lineage.decided_until)
     verdicts = _missed(undecided, lineage, current, now, view.epoch if call.since is None else call.since)
     verdicts, replaced = _overlap(verdicts, view, current, now, endings)
-    decided = tuple(v.scheduled_at for v in verdicts)
+    decided = [v.scheduled_at for v in verdicts]
     answer = _answer(lineage, call, now, decided)
     if any(run.row.scheduled_at == call.scheduled_at for run in claims):  # only what is published makes duplicates
         answer = _held(claims, now)
-    folded = _fold(verdicts, frozenset(t for t, _ in again))
-    return replace(
-        answer, decided_until=until, verdicts=(*folded, *requests), endings=endings + replaced, released=released
+    folded = _fold(verdicts, frozenset([t for t, _ in again])) if len(verdicts) > FOLD_ABOVE else verdicts
+    return Plan(
+        answer.answer, answer.detail, until, (*folded, *requests), endings + replaced, released, answer.retry_after_ms
     )
 
 
@@ -119,13 +119,13 @@ def _due(lineage: Lineage, current: Contract, now: int) -> tuple[list[tuple[int,
     contracts = lineage.contracts
     for index, contract in enumerate(contracts):
         # Of overlapping spans (a clock that stepped back between two deploys) the newer contract has them.
-        ends = min((later.effective_from for later in contracts[index + 1 :]), default=until + 1)
+        ends = min([until + 1, *[later.effective_from for later in contracts[index + 1 :]]])
         begins = max(contract.effective_from, lineage.decided_until + 1)
         if contract.schedule is None or begins > min(ends - 1, until):
             continue
         start, end = -(-begins // 1000), -(-min(ends, until + 1) // 1000)
         found += [(t * 1000, contract) for t in contract.schedule.recurrence().timestamps(start, end)]
-    return found, max((t for t, _ in found), default=lineage.decided_until)
+    return found, max([t for t, _ in found], default=lineage.decided_until)
 
 
 def _nothing_due(lineage: Lineage, call: Call, now: int, claims: list[Run]) -> Plan:
@@ -141,7 +141,7 @@ def _held(claims: list[Run], now: int) -> Plan:
     return Plan(Answer.RETRY, "another caller is publishing this occurrence", 0, retry_after_ms=max(1, left))
 
 
-def _answer(lineage: Lineage, call: Call, now: int, decided: tuple[int, ...]) -> Plan:
+def _answer(lineage: Lineage, call: Call, now: int, decided: Sequence[int]) -> Plan:
     """The answer to a call that names a time, or to one that does not."""
     named = call.scheduled_at
     if named is None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from purista.errors import LedgerError, PuristaError
+from purista.errors import LedgerError
 from purista.gateway import runs as run_rules
+from purista.gateway.batches import Batches
 from purista.gateway.calls import malformed
 from purista.gateway.compose import CLAIM_LEASE_MS, Composer, asleep, manual_id
 from purista.gateway.decide import Answer, Plan, decide
@@ -41,7 +42,6 @@ UNKNOWN_FOR_MS = 300_000
 SWEEP_EVERY_MS = 250
 BROKEN_FOR_MS = 60_000
 """A lineage that a sweep cannot decide is not looked at again so long: it must not crowd out the others."""
-BATCH_LIMIT = 512
 REQUESTED = {CallKind.MANUAL: OccurrenceClass.MANUAL, CallKind.REPLAY: OccurrenceClass.REPLAY}
 """Calls whose request names the occurrence."""
 
@@ -108,9 +108,8 @@ class Gateway:
         self._publishing = None if publisher is None else Publishing(ledger, publisher)
         self._composer = Composer(ledger.transactional, instance or new_id(), claim_lease_ms)
         self._looked_at = -SWEEP_EVERY_MS
-        self._waiting: list[_Waiting] = []
-        self._busy = False
-        self._drainer: asyncio.Task[None] | None = None
+        self._batches = Batches(self._batch)
+        self._in_flight: set[str] = set()  # lineages with a change on its way
 
     async def trigger(self, call: Call) -> Reply:
         """Decide what a call finds due. Never raises for what a caller says; only when the ledger cannot answer.
@@ -121,10 +120,7 @@ class Gateway:
         if wrong is not None:
             return Reply(Answer.REFUSED, wrong, refusal=Refusal.MALFORMED)
         waiting = _Waiting(call, asyncio.get_running_loop().create_future())
-        if self._busy:
-            self._waiting.append(waiting)
-        else:
-            await self._alone(waiting)
+        await self._batches.add(waiting)
         return await waiting.reply()
 
     async def sweep(self, limit: int = 100) -> int:
@@ -188,45 +184,24 @@ class Gateway:
                 return answer
         raise LedgerError(f"the ledger is too busy: {STALE_TRIES} attempts to change {key} were overtaken")
 
-    async def _alone(self, waiting: _Waiting) -> None:
-        """Nothing is being decided: do it here, without the way through a task. Who comes meanwhile shares the next batch."""
-        self._busy = True
-        try:
-            self._waiting += await self._batch([waiting])
-        except PuristaError as error:
-            waiting.fail(error)
-        finally:
-            self._busy = bool(self._waiting)
-            if self._busy:
-                self._drainer = asyncio.get_running_loop().create_task(self._drain())
-
-    async def _drain(self) -> None:
-        batch: list[_Waiting] = []
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:BATCH_LIMIT], self._waiting[BATCH_LIMIT:]
-                try:
-                    self._waiting = await self._batch(batch) + self._waiting
-                except PuristaError as error:
-                    for waiting in batch:
-                        waiting.fail(error)
-        except BaseException as error:
-            for waiting in batch + self._waiting:
-                waiting.fail(LedgerError(f"the gateway stopped: {error!r}"))
-            self._waiting = []
-            raise
-        finally:
-            self._busy, self._drainer = False, None
-
     async def _batch(self, batch: list[_Waiting]) -> list[_Waiting]:
         """Decide a batch in one load and one commit; returns the calls that must be decided again."""
         swept = await self._expired()
         asked = {waiting.call.key for waiting in batch}
         batch = batch + [_Waiting(Call(key, CallKind.SWEEP, source="sweep"), None) for key in swept if key not in asked]
         views = await self._load([waiting.call for waiting in batch])
-        decided, again = await self._decide_all(batch, views)
+        changing: set[str] = set()
+        try:
+            decided, again = await self._decide_all(batch, views, changing)
+            return again + await self._written(decided)
+        finally:
+            self._in_flight -= changing
+
+    async def _written(self, decided: list[_Decided]) -> list[_Waiting]:
+        """Commit what was decided and answer; returns the calls that somebody else overtook."""
         changes = [d.change for d in decided if d.change is not None]
         committed = iter(await self._commit(changes, decided))
+        again: list[_Waiting] = []
         claimed: list[_Decided] = []
         for d in decided:
             if d.change is None:
@@ -264,23 +239,24 @@ class Gateway:
         return await self.ledger.due(SWEEP_PER_BATCH)
 
     async def _decide_all(
-        self, batch: list[_Waiting], views: Sequence[LedgerView | None]
+        self, batch: list[_Waiting], views: Sequence[LedgerView | None], changing: set[str]
     ) -> tuple[list[_Decided], list[_Waiting]]:
+        """``changing`` gets the lineages that are in flight with this batch: who else calls for them waits."""
         now = self.ledger.clock.now()
-        changed: set[str] = set()
         decided: list[_Decided] = []
         again: list[_Waiting] = []
         for waiting, view in zip(batch, views, strict=True):
             if view is None:
                 waiting.answer(await self._unknown(waiting.call.key, now))
-            elif view.lineage.lineage in changed:
+            elif view.lineage.lineage in self._in_flight:
                 again.append(waiting)
             else:
                 one = await self._decide(waiting, view, now)
                 if one is not None:
                     decided.append(one)
                     if one.change is not None:
-                        changed.add(view.lineage.lineage)
+                        changing.add(view.lineage.lineage)
+                        self._in_flight.add(view.lineage.lineage)
         return decided, again
 
     async def _unknown(self, key: str, now: int) -> Reply:

@@ -147,6 +147,8 @@ class Run:
     def of(cls, row: OccurrenceRow, known: Sequence[Part] = ()) -> Run:
         """From a row and those of its parts that were written down."""
         roots = {derived_id(row.occurrence_id, address): address for address in row.roots}
+        if not known:
+            return cls(row, tuple([Part(row.occurrence_id, part, at, root=True) for part, at in roots.items()]))
         found = [replace(part, root=part.part in roots) for part in known]
         seen = {part.part for part in found}
         fresh = [

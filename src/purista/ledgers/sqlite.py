@@ -63,11 +63,12 @@ _COMPARE_AND_SET = (
     "UPDATE lineages SET version = version + 1, fence = ?, decided_until = ?, wake_at = ?, pause = ?, key = ?,"
     " contract_seq = max(contract_seq, ?) WHERE lineage = ? AND version = ?"
 )
-_LINEAGE = (
+_LINEAGES = (
     "SELECT l.lineage, l.key, l.version, l.fence, l.decided_until, l.contract_seq, l.wake_at, l.pause,"
-    " EXISTS (SELECT 1 FROM occurrences AS o WHERE o.lineage = l.lineage AND o.open = 2)"
-    " FROM keys AS k JOIN lineages AS l ON l.lineage = k.lineage WHERE k.key = ?"
+    " EXISTS (SELECT 1 FROM occurrences AS o WHERE o.lineage = l.lineage AND o.open = 2), k.key"
+    " FROM keys AS k JOIN lineages AS l ON l.lineage = k.lineage WHERE k.key"
 )
+_ONE, _ALL = f"{_LINEAGES} = ?", f"{_LINEAGES} IN (SELECT value FROM json_each(?))"
 
 
 class SqliteLedger:
@@ -145,9 +146,10 @@ class SqliteLedger:
     def _load(
         self, connection: sqlite3.Connection, keys: Sequence[str], runs: Sequence[RunRef]
     ) -> list[LedgerView | None]:
-        rows = {key: connection.execute(_LINEAGE, (key,)).fetchone() for key in dict.fromkeys(keys)}
-        found = {row[0]: self._lineage(connection, row[:8]) for row in rows.values() if row is not None}
-        busy = [row[0] for row in rows.values() if row is not None and row[8]]
+        statement, asked = (_ONE, keys[0]) if len(keys) == 1 else (_ALL, json.dumps(list(keys)))
+        rows = {row[9]: row for row in connection.execute(statement, (asked,)).fetchall()}
+        found = {row[0]: self._lineage(connection, row[:8]) for row in rows.values()}
+        busy = [row[0] for row in rows.values() if row[8]]
         opened = _open_runs(connection, busy, list(found), runs) if busy or runs else {}
         if any(event_of(lineage) for lineage in found.values()):
             self._refresh(connection)
@@ -157,7 +159,7 @@ class SqliteLedger:
             )
             for id_, lineage in found.items()
         }
-        return [None if (row := rows[key]) is None else views[row[0]] for key in keys]
+        return [None if (row := rows.get(key)) is None else views[row[0]] for key in keys]
 
     def _lineage(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> Lineage:
         lineage, key, version, fence, decided_until, seq, wake_at, pause = row
@@ -280,7 +282,7 @@ def _named(connection: sqlite3.Connection, lineages: str, ref: RunRef) -> list[t
 
 
 def _compare_and_set(connection: sqlite3.Connection, change: Change) -> bool:
-    seq = max((contract.seq for contract in change.contracts), default=0)
+    seq = max([contract.seq for contract in change.contracts], default=0)
     cursor = connection.execute(
         _COMPARE_AND_SET,
         (

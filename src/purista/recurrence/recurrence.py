@@ -226,6 +226,13 @@ class Recurrence:
             return range(-((offset - start) // every) * every + offset, end, every)
         if isinstance(expression, OneShot):
             return [expression.timestamp] if start <= expression.timestamp < end else []
+        # What a call finds due is one occurrence or none: the bulk way begins to pay with the second.
+        first = next_instant(expression, self._table, start - 1)
+        if first is None or first >= end:
+            return []
+        second = next_instant(expression, self._table, first)
+        if second is None or second >= end:
+            return [first]
         return instants_between(expression, self._table, start, end)
 
 

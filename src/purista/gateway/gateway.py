@@ -32,6 +32,7 @@ from purista.ledgers.base import (
 from purista.messages import new_id
 from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
 from purista.schedulers.base import Call, CallKind
+from purista.values import value
 
 __all__ = ["Gateway", "Publisher", "Reply"]
 
@@ -46,7 +47,7 @@ REQUESTED = {CallKind.MANUAL: OccurrenceClass.MANUAL, CallKind.REPLAY: Occurrenc
 """Calls whose request names the occurrence."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """The answer to a call, with what was decided by it."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from purista.ledgers.base import Contract, Decision, OccurrenceClass, Run, RunState
+from purista.values import value
 
 __all__ = ["Answer", "Ending", "Plan", "Refusal", "Verdict"]
 
@@ -28,7 +28,7 @@ class Refusal(StrEnum):
     FAILED = "failed"  # a contract that cannot be decided: the detail is for the operator, not for the caller
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """The decision about one occurrence, or about ``count`` of them from ``scheduled_at`` to ``last_at`` (ms).
 
@@ -48,7 +48,7 @@ class Verdict:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ending:
     """An open run that this call ends or asks to give way (``open`` stays 2 until it does)."""
 
@@ -58,7 +58,7 @@ class Ending:
     gives_way: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Plan:
     """Everything a call changes. Empty ``verdicts`` and ``endings``: nothing."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Protocol
 
 from purista.clock import Clock
 from purista.contract.schedule import Schedule
 from purista.messages import derived_id
+from purista.values import value
 
 __all__ = [
     "Change", "Contract", "Counted", "Decision", "Ledger", "LedgerView", "Lineage", "OccurrenceClass", "OccurrenceRow",
@@ -51,7 +52,7 @@ class RunState(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Contract:
     """One registered version of a contract. ``schedule`` None is a tombstone."""
 
@@ -64,7 +65,7 @@ class Contract:
     schedule: Schedule | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Pause:
     """Who paused, why and until when (None: until resumed)."""
 
@@ -74,7 +75,7 @@ class Pause:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Part:
     """A root of a run or a job it enqueued. A permit is ``fence`` and ``permit_until`` while ``state`` is working."""
 
@@ -98,7 +99,7 @@ class Part:
         return self.root and self.state == "pending" and not self.begins
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OccurrenceRow:
     """One decided occurrence, or a stretch of ``count`` equal decisions from ``scheduled_at`` to ``last_at``."""
 
@@ -128,7 +129,7 @@ class OccurrenceRow:
     open: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RunRef:
     """Which run is meant. ``scheduled_at`` (ms) finds it; None for requests, whose instant the asker cannot know."""
 
@@ -136,7 +137,7 @@ class RunRef:
     scheduled_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Run:
     """An occurrence together with its parts: its roots, and the jobs they enqueued."""
 
@@ -157,7 +158,7 @@ class Run:
         return cls(row, (*fresh, *found))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Lineage:
     """What survives versions and renames of one schedule."""
 
@@ -171,7 +172,7 @@ class Lineage:
     wake_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LedgerView:
     """What the gateway sees of a lineage. ``open`` are claims, held occurrences and runs under permits, plus the runs
     that were asked for; ``subscribers`` the addresses known for the current target event. ``epoch`` (ms): what was due
@@ -183,7 +184,7 @@ class LedgerView:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outgoing:
     """A message to publish, with the delivery ids of its roots as ``(part, address)``."""
 
@@ -194,7 +195,7 @@ class Outgoing:
     max_attempts: int = 10
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settled:
     """A taken message that ends with the change. ``reason`` set: it goes to the dead letters."""
 
@@ -203,7 +204,7 @@ class Settled:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Change:
     """Everything one act changes in one lineage, all or nothing. ``expected`` is the version it was decided on."""
 
@@ -225,7 +226,7 @@ class Change:
     audit: tuple[tuple[str, str, str], ...] = ()  # (act, by, detail)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Counted:
     """A call that decided nothing."""
 
@@ -235,7 +236,7 @@ class Counted:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Slice:
     """What one service version declares in one environment."""
 
@@ -249,7 +250,7 @@ class Slice:
     replaced: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Registration:
     """One act of registering: the slice, its lineages' changes and its subscriptions, in one commit."""
 
@@ -260,7 +261,7 @@ class Registration:
     subscriber: str = ""  # addresses with this prefix that are not named any more are forgotten
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WorkerSeen:
     """When a worker last asked for messages of an address."""
 
@@ -269,7 +270,7 @@ class WorkerSeen:
     seen_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Query:
     """Which records to read. ``key`` any current or former schedule key; instants half open, newest first."""
 
@@ -283,7 +284,7 @@ class Query:
     before: tuple[int, str] | None = None  # (scheduled_at, occurrence_id) of the last row of the page before
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Page:
     """Records with their lineage's key, and where the next page starts (None: this was the last)."""
 

@@ -62,7 +62,7 @@ async def seated(count: int) -> AsyncIterator[tuple[Table, Batches[Asked], list[
     table = Table()
     batches: Batches[Asked] = Batches(table.decide)
     calls = [Asked(number) for number in range(count)]
-    tasks = [asyncio.create_task(batches.add(asked)) for asked in calls]
+    tasks = [asyncio.create_task(batches.add([asked])) for asked in calls]
     await turns()
     yield table, batches, calls
     for gate in table.gates:
@@ -77,7 +77,7 @@ async def test_what_comes_meanwhile_is_one_batch_and_at_most_two_are_in_flight()
         assert table.batches == [[0], [1, 2, 3, 4]]
         later = [Asked(number) for number in (5, 6)]
         for asked in later:
-            await batches.add(asked)
+            await batches.add([asked])
         await turns()
         assert len(table.batches) == IN_FLIGHT
         table.open(0)
@@ -115,7 +115,7 @@ async def test_an_error_reaches_its_own_batch_only_and_the_others_go_on() -> Non
         await turns()
         assert [len(asked.errors) for asked in calls] == [1, 0, 0]
         last = Asked(3)
-        await batches.add(last)
+        await batches.add([last])
         await turns()
         assert table.batches[2:] == [[3]]
         table.open(2)
@@ -126,11 +126,11 @@ async def test_an_error_reaches_its_own_batch_only_and_the_others_go_on() -> Non
 async def test_a_caller_who_gives_up_holds_nobody_up() -> None:
     table = Table()
     batches: Batches[Asked] = Batches(table.decide)
-    first = asyncio.create_task(batches.add(Asked(0)))
+    first = asyncio.create_task(batches.add([Asked(0)]))
     await turns()
-    await batches.add(Asked(1))
+    await batches.add([Asked(1)])
     await turns()
-    await batches.add(Asked(2))  # waits: two are in flight
+    await batches.add([Asked(2)])  # waits: two are in flight
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first

@@ -36,13 +36,14 @@ class Batches(Generic[W]):
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def add(self, call: W) -> None:
-        """Have a call decided. Where nothing is being decided, this is done here, without the way through a task."""
-        if not self._running:
-            await self._batch([call])
-            return
-        self._waiting.append(call)
-        self._more()
+    async def add(self, calls: list[W]) -> None:
+        """Have calls decided. Where nothing is being decided, this is done here, without the way through a task."""
+        if self._running or not calls:
+            self._waiting += calls
+            self._more()
+        else:
+            self._waiting += calls[BATCH_LIMIT:]
+            await self._batch(calls[:BATCH_LIMIT])
 
     def _more(self) -> None:
         if self._waiting and self._running < IN_FLIGHT:

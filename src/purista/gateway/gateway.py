@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from purista.errors import LedgerError
+from purista.errors import LedgerError, PuristaError
 from purista.gateway import runs as run_rules
 from purista.gateway.batches import Batches
 from purista.gateway.calls import malformed
@@ -60,14 +60,11 @@ class Reply:
 
 @dataclass(slots=True)
 class _Waiting:
+    """A call, and who waits for its answer: nobody, where the gateway looks at a lineage by itself."""
+
     call: Call
     future: asyncio.Future[Reply] | None
     tries: int = 0
-
-    async def reply(self) -> Reply:
-        if self.future is None:
-            raise LedgerError("nobody waits for this call")
-        return await self.future
 
     def answer(self, reply: Reply) -> None:
         if self.future is not None and not self.future.done():
@@ -117,17 +114,37 @@ class Gateway:
 
         :raises LedgerError: nothing was decided; call again.
         """
-        wrong = malformed(call)
-        if wrong is not None:
-            return Reply(Answer.REFUSED, wrong, refusal=Refusal.MALFORMED)
-        waiting = _Waiting(call, asyncio.get_running_loop().create_future())
+        return (await self.trigger_all((call,)))[0]
+
+    async def trigger_all(self, calls: Sequence[Call]) -> list[Reply]:
+        """The calls of one caller, decided together; as many tasks waiting for one each find the same, at a higher price.
+
+        :raises LedgerError: of at least one of them nothing was decided; call again, nothing is decided twice.
+        """
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Reply]] = [loop.create_future() for _ in calls]
+        waiting: list[_Waiting] = []
+        for call, future in zip(calls, futures, strict=True):
+            wrong = malformed(call)
+            if wrong is None:
+                waiting.append(_Waiting(call, future))
+            else:
+                future.set_result(Reply(Answer.REFUSED, wrong, refusal=Refusal.MALFORMED))
         await self._batches.add(waiting)
-        return await waiting.reply()
+        replies, failed = list[Reply](), None
+        for future in futures:
+            try:
+                replies.append(await future)
+            except PuristaError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+        return replies
 
     async def sweep(self, limit: int = 100) -> int:
         """Finish what calls began and did not end: expired claims, held occurrences, runs nobody began."""
         keys = await self.ledger.due(limit)
-        replies = await asyncio.gather(*(self.trigger(Call(key, CallKind.SWEEP, source="sweep")) for key in keys))
+        replies = await self.trigger_all([Call(key, CallKind.SWEEP, source="sweep") for key in keys])
         return sum(bool(reply.rows) for reply in replies)
 
     async def begin(self, key: str, ask: Begin) -> Granted | Wait | Refused:

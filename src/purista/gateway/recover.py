@@ -6,7 +6,6 @@ longer than a limit, and one that the ledger did not live through.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -76,7 +75,7 @@ async def recover(
     for first in range(0, len(ready), AT_ONCE):
         batch = ready[first : first + AT_ONCE]
         calls = [Call(gap.key, source="recover", since=since) for gap in batch]
-        for gap, reply in zip(batch, await asyncio.gather(*map(gateway.trigger, calls)), strict=True):
+        for gap, reply in zip(batch, await gateway.trigger_all(calls), strict=True):
             result.decided += sum(row.count for row in reply.rows)
             result.published += sum(row.decision in (Decision.PUBLISHED, Decision.CLAIMED) for row in reply.rows)
             if told is not None:

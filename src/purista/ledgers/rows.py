@@ -28,12 +28,14 @@ PART_COLUMNS = (
 
 
 def occurrence_to_row(lineage: str, row: OccurrenceRow) -> tuple[Any, ...]:
-    """In the order of ``OCCURRENCE_COLUMNS``."""
+    """In the order of ``OCCURRENCE_COLUMNS``. Plain texts: sqlite3 looks for an adapter for each value that is not."""
+    run = row.run
     return (
-        lineage, row.scheduled_at, row.occurrence_class, row.request, row.occurrence_id, row.key,
-        row.last_at or row.scheduled_at, row.count, row.decision, row.reason, row.related, row.digest, row.fence,
+        lineage, row.scheduled_at, row.occurrence_class.value, row.request, row.occurrence_id, row.key,
+        row.last_at or row.scheduled_at, row.count, row.decision.value, row.reason, row.related, row.digest, row.fence,
         row.attempt, row.decided_at, row.source, row.lease_until, row.deadline, row.idempotency_key, row.payload,
-        json.dumps(row.roots) if row.roots else None, row.run, row.run_ended_at, row.run_detail, row.open,
+        json.dumps(row.roots) if row.roots else None, None if run is None else run.value, row.run_ended_at,
+        row.run_detail, row.open,
     )  # fmt: skip
 
 

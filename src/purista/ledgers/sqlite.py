@@ -190,7 +190,7 @@ class SqliteLedger:
         if not changes:
             return []
         _create(connection, [c for c in changes if c.create])
-        won = [_compare_and_set(connection, c) for c in changes]
+        won = _compare_and_set(connection, changes)
         good = [c for c, has_won in zip(changes, won, strict=True) if has_won]
         rows = [occurrence_to_row(c.lineage, row) for c in good for row in c.rows]
         parts = [part_to_row(c.lineage, part) for c in good for part in c.parts if not part.untouched]
@@ -281,16 +281,23 @@ def _named(connection: sqlite3.Connection, lineages: str, ref: RunRef) -> list[t
     return connection.execute(statement, (lineages, ref.scheduled_at, ref.occurrence_id)).fetchall()
 
 
-def _compare_and_set(connection: sqlite3.Connection, change: Change) -> bool:
-    seq = max([contract.seq for contract in change.contracts], default=0)
-    cursor = connection.execute(
-        _COMPARE_AND_SET,
+def _compare_and_set(connection: sqlite3.Connection, changes: Sequence[Change]) -> list[bool]:
+    """Nearly always nobody was faster, and one statement says so for all; else each is asked for itself."""
+    rows = [
         (
-            change.fence, change.decided_until, change.wake_at, pause_to_text(change.pause), change.key, seq,
-            change.lineage, change.expected,
-        ),
-    )  # fmt: skip
-    return cursor.rowcount == 1
+            c.fence, c.decided_until, c.wake_at, pause_to_text(c.pause), c.key,
+            max([contract.seq for contract in c.contracts], default=0), c.lineage, c.expected,
+        )
+        for c in changes
+    ]  # fmt: skip
+    if len(rows) > 1:
+        connection.execute("SAVEPOINT compared")
+        if connection.executemany(_COMPARE_AND_SET, rows).rowcount == len(rows):
+            connection.execute("RELEASE compared")
+            return [True] * len(rows)
+        connection.execute("ROLLBACK TO compared")
+        connection.execute("RELEASE compared")
+    return [connection.execute(_COMPARE_AND_SET, row).rowcount == 1 for row in rows]
 
 
 def _create(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:

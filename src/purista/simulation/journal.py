@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from purista.values import value
+
 __all__ = ["Event", "Journal", "Work"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Event:
     """One thing that happened. ``at`` is true time and ``wall`` what the host believed, both ms since the epoch."""
 

@@ -208,16 +208,17 @@ class World:
 
     def _call_all(self, keys: Sequence[str]) -> None:
         process = self.processes[CALLER]
+        self.calls += len(keys)
+        if process.alive:
+            process.spawn(self._called(keys))
+            return
         for key in keys:
-            self.calls += 1
-            if process.alive:
-                process.spawn(self._called(key))
-            else:
-                self.journal.note("call lost", key, detail="nobody was there to take it")
+            self.journal.note("call lost", key, detail="nobody was there to take it")
 
-    async def _called(self, key: str) -> None:
-        reply = await self.gateway.trigger(Call(key, source="simulated"))
-        self.journal.note("called", key, detail=f"{reply.answer}: {reply.detail}")
+    async def _called(self, keys: Sequence[str]) -> None:
+        replies = await self.gateway.trigger_all([Call(key, source="simulated") for key in keys])
+        for key, reply in zip(keys, replies, strict=True):
+            self.journal.note("called", key, detail=f"{reply.answer}: {reply.detail}")
 
     def _sweep(self) -> None:
         process = self.processes[CALLER]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ from purista.contract.schedule import Schedule, Target, TargetKind
 from purista.contract.template import DIRECTIVES, format_time
 from purista.errors import InvalidPayload
 from purista.recurrence import Cron, Expression, Interval, OneShot
+from purista.testing.strategies import payload_templates
 
 MOMENT = Moment(
     scheduled_at_ms=from_iso("2026-01-01T01:00:00Z"),
@@ -136,6 +138,12 @@ def test_a_bottomless_template_is_refused() -> None:
 def test_names_tell_what_a_template_needs() -> None:
     assert compile_template({"a": "{next_at}", "b": ["{scheduled_at}"]}).names == {"next_at", "scheduled_at"}
     assert compile_template({"a": "{{next_at}}"}).names == frozenset()
+
+
+@given(payload_templates(), st.sampled_from(["monthly", 'qu"ote\\s', "übung \u2028"]))
+def test_the_text_is_what_dump_makes_of_the_value(template: object, name: str) -> None:
+    moment, compiled = replace(MOMENT, schedule_name=name), compile_template(template)
+    assert compiled.write(moment) == dump(compiled.render(moment))
 
 
 def test_rendered_values_are_fresh_every_time() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from purista.contract.identity import occurrence_id
 from purista.contract.schedule import Schedule
 from purista.contract.template import NAMES, Field, Segments, parse_template
 from purista.errors import InvalidPayload
+from purista.values import value as hot_value
 
 __all__ = [
     "MAX_DEPTH", "MAX_PAYLOAD_BYTES", "MAX_SAFE_INTEGER", "CompiledTemplate", "Moment", "compile_template", "dump",
@@ -34,7 +36,7 @@ MAX_SAFE_INTEGER = 2**53 - 1  # what JavaScript, and Redis' Lua, can hold
 _ZONE = lru_cache(maxsize=256)(ZoneInfo)
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value(frozen=True, slots=True)
 class Moment:
     """One occurrence as a template sees it. Instants are milliseconds since the epoch, UTC; ``zone`` the schedule's.
 
@@ -94,7 +96,12 @@ def _unbounded(schedule: Schedule) -> Any:
     return Recurrence(schedule.expression, timezone=schedule.timezone)
 
 
-Node = Callable[[Moment], Any]
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a template: what it is at a moment, and that as JSON text."""
+
+    value: Callable[[Moment], Any]
+    text: Callable[[Moment], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,11 @@ class CompiledTemplate:
 
     def render(self, moment: Moment) -> Any:
         """The payload of this occurrence: a fresh JSON value every time."""
-        return self.node(moment)
+        return self.node.value(moment)
+
+    def write(self, moment: Moment) -> str:
+        """The same as JSON text, byte for byte what :func:`dump` makes of it, without the value in between."""
+        return self.node.text(moment)
 
 
 def compile_template(template: Any) -> CompiledTemplate:
@@ -140,12 +151,32 @@ def _compile(value: Any, place: str, depth: int, names: set[str]) -> Node:
             for key, item in value.items()
         ]
         parts.sort(key=lambda part: part[0])
-        return lambda moment: {key: node(moment) for key, node in parts}
+        return _object(parts)
     if isinstance(value, list | tuple):
-        nodes = [_compile(item, f"{place}[{index}]", depth + 1, names) for index, item in enumerate(value)]
-        return lambda moment: [node(moment) for node in nodes]
-    checked = _checked_scalar(value, place)
-    return lambda _: checked
+        return _list([_compile(item, f"{place}[{index}]", depth + 1, names) for index, item in enumerate(value)])
+    return _constant(_checked_scalar(value, place))
+
+
+def _constant(value: Any) -> Node:
+    text = dump(value)
+    return Node(lambda _: value, lambda _: text)
+
+
+def _object(parts: list[tuple[str, Node]]) -> Node:
+    values = [(key, node.value) for key, node in parts]
+    texts = [(dump(key) + ":", node.text) for key, node in parts]
+    return Node(
+        lambda moment: {key: value(moment) for key, value in values},
+        lambda moment: "{" + ",".join([key + text(moment) for key, text in texts]) + "}",
+    )
+
+
+def _list(nodes: list[Node]) -> Node:
+    values, texts = [node.value for node in nodes], [node.text for node in nodes]
+    return Node(
+        lambda moment: [value(moment) for value in values],
+        lambda moment: "[" + ",".join([text(moment) for text in texts]) + "]",
+    )
 
 
 def _compile_text(text: str, place: str, names: set[str]) -> Node:
@@ -161,15 +192,13 @@ def _compile_text(text: str, place: str, names: set[str]) -> Node:
         msg = f"{place}: {error}"
         raise InvalidPayload(msg) from None
     names.update(segment.name for segment in segments if isinstance(segment, Field))
-    if len(segments) == 1 and isinstance(segments[0], Field):
-        return segments[0].render
     if not any(isinstance(segment, Field) for segment in segments):
-        plain = "".join(str(segment) for segment in segments)
-        return lambda _: plain
-    return _joined(segments)
+        return _constant("".join(str(segment) for segment in segments))
+    filled = segments[0].render if len(segments) == 1 and isinstance(segments[0], Field) else _joined(segments)
+    return Node(filled, lambda moment: encode_basestring(filled(moment)))
 
 
-def _joined(segments: Segments) -> Node:
+def _joined(segments: Segments) -> Callable[[Moment], str]:
     return lambda moment: "".join([part if isinstance(part, str) else part.render(moment) for part in segments])
 
 

@@ -10,6 +10,7 @@ from purista.schedulers.base import Call, CallKind
 __all__ = ["malformed"]
 
 _UNFIT = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
+MAX_KEY = 3 * MAX_NAME + 2
 MAX_REQUEST = 200
 MAX_SOURCE = 100
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
@@ -19,7 +20,7 @@ FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 def malformed(call: Call) -> str | None:
     """Why this call can never be right, in words; None when it may be."""
     for name, text, longest in (
-        ("key", call.key, 3 * MAX_NAME + 2), ("request", call.request, MAX_REQUEST), ("source", call.source, MAX_SOURCE),
+        ("key", call.key, MAX_KEY), ("request", call.request, MAX_REQUEST), ("source", call.source, MAX_SOURCE),
     ):  # fmt: skip
         if len(text) > longest:
             return f"expected a {name} of at most {longest} characters, got {len(text)}"

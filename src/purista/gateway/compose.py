@@ -24,7 +24,6 @@ from purista.ledgers.base import (
     Run,
     RunState,
 )
-from purista.messages import dump
 
 __all__ = ["Composer", "asleep", "change_of", "outgoing_of"]
 
@@ -139,8 +138,8 @@ def change_of(
         pause = None  # over, and whatever was due under it is decided
     return Change(
         lineage=lineage.lineage, expected=lineage.version, fence=lineage.fence if fence is None else fence,
-        decided_until=until, wake_at=wake_at(after), key=lineage.key, pause=pause, rows=tuple(run.row for run in runs),
-        parts=tuple(part for run in runs for part in run.parts), outbox=outbox, **more,
+        decided_until=until, wake_at=wake_at(after), key=lineage.key, pause=pause, rows=tuple([run.row for run in runs]),
+        parts=tuple([part for run in runs for part in run.parts]), outbox=outbox, **more,
     )  # fmt: skip
 
 
@@ -159,7 +158,7 @@ def outgoing_of(view: LedgerView, run: Run, instance: str) -> Outgoing | None:
     if schedule is None:
         return None
     row = run.row
-    roots = tuple((part.part, part.address) for part in run.parts if part.root)
+    roots = tuple([(part.part, part.address) for part in run.parts if part.root])
     part = roots[0][0] if schedule.target.kind is TargetKind.QUEUE else ""
     return Outgoing(row.occurrence_id, written(schedule, row, part, instance), roots, visible_at=row.decided_at)
 
@@ -188,10 +187,9 @@ def _add_payload(fields: dict[str, Any], schedule: Schedule, before: Run | None)
         return
     template = _template(schedule)
     moment = moment_of(schedule, fields["scheduled_at"], template.names, id=fields["occurrence_id"])
-    payload = template.render(moment)
-    fields["payload"] = dump(payload)
+    fields["payload"] = template.write(moment)
     if schedule.idempotency_key is not None:
-        fields["idempotency_key"] = idempotency_value(schedule, payload, moment)
+        fields["idempotency_key"] = idempotency_value(schedule, template.render(moment), moment)
 
 
 def _template(schedule: Schedule) -> CompiledTemplate:

@@ -60,7 +60,7 @@ def decide(view: LedgerView, call: Call, now: int) -> Plan:
     if not lineage.contracts:
         return Plan(Answer.RETRY, "no contract is registered yet", lineage.decided_until, retry_after_ms=5_000)
     current = lineage.contracts[-1]  # also for a clock that stepped back: its policies, target and payload are used
-    endings, released = _finish(view.open, now) if view.open else ((), ())
+    endings, released = _finish(view.open, now)
     if call.kind is CallKind.MANUAL:
         return _manual(view, call, now, current, endings, released)
     claims = [run for run in view.open if standing(run, now) is Standing.CLAIMED and not run.row.request]
@@ -91,6 +91,8 @@ def decide(view: LedgerView, call: Call, now: int) -> Plan:
 
 
 def _finish(opened: Sequence[Run], now: int) -> tuple[tuple[Ending, ...], tuple[Run, ...]]:
+    if not opened:
+        return (), ()
     endings = tuple(
         Ending(run, RunState.UNDELIVERED, "nobody began within the start deadline")
         for run in opened
@@ -212,7 +214,7 @@ def _lateness(kept: list[tuple[int, Contract]], schedule: Schedule, current: Con
     if not kept:
         return []
     last = schedule.recurrence().next_timestamp(kept[-1][0] // 1000)
-    following = [t for t, _ in kept[1:]] + [None if last is None else last * 1000]
+    following = [*[t for t, _ in kept[1:]], None if last is None else last * 1000]
     return [
         now > effective_deadline(schedule, t, after, current.lateness)
         for (t, _), after in zip(kept, following, strict=True)

@@ -237,12 +237,13 @@ class Gateway:
     async def _load(self, calls: Sequence[Call]) -> Sequence[LedgerView | None]:
         """The lineages, with the requests that are asked for again: also those made under a former key."""
         keys = [call.key for call in calls]
-        requests = [_request(call, call.key) for call in calls if call.kind in REQUESTED]
+        asked = [(place, call) for place, call in enumerate(calls) if call.request and call.kind in REQUESTED]
+        requests = [_request(call, call.key) for _, call in asked]
         views = await self.ledger.load(keys, requests)
         former = [
             _request(call, contract.key)
-            for call, view in zip(calls, views, strict=True)
-            if call.kind in REQUESTED and view is not None
+            for place, call in asked
+            if (view := views[place]) is not None
             for contract in view.lineage.contracts
             if contract.key != call.key
         ]
@@ -293,7 +294,8 @@ class Gateway:
             if not plan.changes:
                 return _Decided(waiting, view, plan, asleep(view, now) if sweep else None)
             change = self._composer.compose(view, plan, waiting.call.source, now)
-            if any(row.idempotency_key for row in change.rows):
+            keyed = [row for row in change.rows if row.idempotency_key]
+            if keyed:
                 change = await respect(self.ledger, view, change)
         except Exception as error:
             # One contract that cannot be composed must not stop the others of the batch.

@@ -68,6 +68,8 @@ def slot_free_at(run: Run) -> int | None:
 def wake_at(runs: Iterable[Run]) -> int | None:
     """When somebody should look at the lineage again because something runs out (ms)."""
     opened = [run for run in runs if run.row.open == 2]
+    if not opened:
+        return None
     held = any(run.row.decision is Decision.HELD for run in opened)
     times: list[int] = []
     for run in opened:

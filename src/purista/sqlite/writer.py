@@ -52,7 +52,8 @@ class Writer:
 
     :param connection: without a busy time-out of its own; ``turn`` guards it.
     :param committed: called after each commit, in whichever thread made it.
-    :param in_memory: nothing to wait for: everything runs in the loop, so that a virtual clock sees it done in order.
+    :param in_memory: nothing to wait for and nothing to gather: each write is done where it is called, so that a virtual clock
+        sees all in order.
     """
 
     def __init__(self, connection: sqlite3.Connection, committed: Callable[[], None], *, in_memory: bool) -> None:
@@ -69,9 +70,16 @@ class Writer:
 
     async def write(self, operation: Operation[T], *, durable: bool, long: bool) -> T:
         """Run ``operation`` in the next commit; its result once that commit is on disk."""
+        if self._in_memory:
+            with self.turn:
+                (answer,) = self._transaction([operation], durable=durable, patient=True)
+            self._committed()
+            await asyncio.sleep(0)  # whoever writes lets others have their turn, as where there is a disk to wait for
+            done: T = answer
+            return done
         loop = asyncio.get_running_loop()
         write = _Write(operation, durable, loop.create_future(), loop)
-        if not self._in_memory and (long or self._seconds > QUICK_S):
+        if long or self._seconds > QUICK_S:
             self._hand_over([write])
         else:
             with self._gathering:
@@ -132,7 +140,8 @@ class Writer:
 
     def _commit(self, batch: Sequence[_Write], *, patient: bool) -> None:
         try:
-            answers = self._transaction(batch, patient=patient)
+            operations = [write.operation for write in batch]
+            answers = self._transaction(operations, durable=any(w.durable for w in batch), patient=patient)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, never swallowed
             if not patient and isinstance(error, sqlite3.OperationalError) and busy(error):
                 self._hand_over(batch)
@@ -145,15 +154,14 @@ class Writer:
         self._committed()
         _answer_all(batch, answers)
 
-    def _transaction(self, batch: Sequence[_Write], *, patient: bool) -> list[Any]:
+    def _transaction(self, operations: Sequence[Operation[Any]], *, durable: bool, patient: bool) -> list[Any]:
         connection = self.connection
-        durable = any(write.durable for write in batch)
         if not durable:
             connection.execute("PRAGMA synchronous=NORMAL")
         try:
             _begin(connection, BUSY_TIMEOUT_MS / 1000 if patient else 0)
             try:
-                answers = [write.operation(connection) for write in batch]
+                answers = [operation(connection) for operation in operations]
                 ready = time.perf_counter()
                 connection.execute("COMMIT")
             except BaseException:
@@ -166,7 +174,7 @@ class Writer:
         if durable:
             self._seconds += (time.perf_counter() - ready - self._seconds) / 4
         self.counters.commits += durable
-        self.counters.operations += len(batch)
+        self.counters.operations += len(operations)
         return answers
 
 

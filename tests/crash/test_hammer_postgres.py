@@ -116,6 +116,7 @@ def test_three_gateways_publish_each_occurrence_once_and_a_killed_one_loses_noth
     published = Counter(Path(log).read_text("utf-8").split())
     assert len(published) == len(KEYS)
     assert set(published.values()) == {1}, "an occurrence was published twice"
-    assert total["accepted"] == len(KEYS)
+    # What the dead one had claimed may be taken over by a sweep, which answers nobody.
+    assert len(KEYS) - claimed <= total["accepted"] <= len(KEYS)
     assert sum(total.values()) == 6_000
     assert set(total) <= {"accepted", "duplicate", "retry"}

@@ -111,6 +111,10 @@ class Composer:
         if schedule is None:
             row = replace(run.row, decision=Decision.GONE, reason="its contract was removed", open=0)
             return Run(row, run.parts)
+        pause = view.lineage.pause
+        if pause is not None and pause.lasts(now):
+            row = replace(run.row, decision=Decision.PAUSED, reason=f"paused by {pause.by}: {pause.reason}", open=0)
+            return Run(row, run.parts)
         fields = {name: getattr(run.row, name) for name in _ROW_FIELDS} | {
             "decision": Decision.PUBLISHED, "reason": "replace: the older run gave way", "fence": fence, "decided_at": now,
         }  # fmt: skip

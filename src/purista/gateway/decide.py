@@ -206,8 +206,7 @@ def _paused(pause: Pause, instant: int, now: int) -> bool:
     """Due under the pause, or before it and undecided still: while a pause lasts, nothing is started."""
     if pause.until is not None and instant >= pause.until:
         return False
-    lasts = pause.since <= now and (pause.until is None or now < pause.until)
-    return lasts or pause.since <= instant
+    return pause.lasts(now) or pause.since <= instant
 
 
 def _lateness(kept: list[tuple[int, Contract]], schedule: Schedule, current: Contract, now: int) -> list[bool]:

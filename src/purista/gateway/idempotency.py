@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
 from purista.ledgers.base import (
@@ -12,6 +13,7 @@ from purista.ledgers.base import (
     OccurrenceClass,
     OccurrenceRow,
     Query,
+    RunState,
 )
 
 __all__ = ["respect"]
@@ -22,14 +24,15 @@ PAGE = 100
 async def respect(ledger: Ledger, view: LedgerView, change: Change) -> Change:
     """The change without what a published occurrence of the same key stands for. Requests neither take nor test a key."""
     held: dict[str, str] = {}
+    # What this change withdraws, or asks to give way, stands for nothing: its work would be done by nobody.
+    given_up = {row.occurrence_id for row in change.rows if not _stands(row)}
     rows: list[OccurrenceRow] = []
     for row in change.rows:
         key = row.idempotency_key
-        tests = row.decision in (Decision.PUBLISHED, Decision.CLAIMED, Decision.HELD)
-        if key is None or not tests or row.occurrence_class is not OccurrenceClass.SCHEDULED:
+        if key is None or not _stands(row) or row.occurrence_class is not OccurrenceClass.SCHEDULED:
             rows.append(row)
             continue
-        holder = held.get(key) or await _holder(ledger, view, row, key)
+        holder = held.get(key) or await _holder(ledger, view, row, key, given_up)
         if holder is None:
             held[key] = row.occurrence_id
             rows.append(row)
@@ -44,16 +47,21 @@ async def respect(ledger: Ledger, view: LedgerView, change: Change) -> Change:
     )
 
 
-async def _holder(ledger: Ledger, view: LedgerView, row: OccurrenceRow, key: str) -> str | None:
+def _stands(row: OccurrenceRow) -> bool:
+    starts = row.decision in (Decision.PUBLISHED, Decision.CLAIMED, Decision.HELD)
+    return starts and row.run is not RunState.SUPERSEDED
+
+
+async def _holder(ledger: Ledger, view: LedgerView, row: OccurrenceRow, key: str, given_up: Set[str]) -> str | None:
     query = Query(key=view.lineage.key, idempotency_key=key, occurrence_class=row.occurrence_class, limit=PAGE)
     while True:
         page = await ledger.history(query)
         for run in page.rows:
-            if run.row.occurrence_id != row.occurrence_id and run.row.decision in (
-                Decision.PUBLISHED,
-                Decision.CLAIMED,
-            ):
-                return run.row.occurrence_id
+            other = run.row
+            if other.occurrence_id in given_up or other.run is RunState.SUPERSEDED:
+                continue
+            if other.occurrence_id != row.occurrence_id and other.decision in (Decision.PUBLISHED, Decision.CLAIMED):
+                return other.occurrence_id
         if page.next is None:
             return None
         query = replace(query, before=page.next)

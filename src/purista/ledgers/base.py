@@ -74,6 +74,10 @@ class Pause:
     since: int
     until: int | None = None
 
+    def lasts(self, now: int) -> bool:
+        """Whether it has begun and is not over."""
+        return self.since <= now and (self.until is None or now < self.until)
+
 
 @value(frozen=True, slots=True)
 class Part:

@@ -7,7 +7,8 @@ statement. Concurrent callers share both.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -45,6 +46,8 @@ from purista.ledgers.rows import (
 from purista.postgres.database import Database, ServerClock
 
 __all__ = ["PostgresLedger"]
+
+log = logging.getLogger("purista.ledger")
 
 RECENT_CALLS = 20
 CONTRACTS_AT_MOST = 200_000
@@ -98,12 +101,12 @@ class PostgresLedger:
             rows = {asked: json.loads(text) for kind, asked, text in found if kind == "lineage"}
             await self._read_contracts(connection, rows.values())
             lineages = {row[0]: self._lineage(row) for row in rows.values()}
-            await self._read_subscribers(connection, lineages.values())
+            subscribed = await self._read_subscribers(connection, lineages.values())
         opened = _opened(found)
         views: dict[str, LedgerView] = {}
         for name, lineage in lineages.items():
             event = event_of(lineage)
-            subscribers = () if event is None else self._subscribers[event]
+            subscribers = () if event is None else subscribed[event]
             views[name] = LedgerView(lineage, tuple(opened.get(name, ())), subscribers, self.epoch)
         return [views[rows[key][0]] if key in rows else None for key in keys]
 
@@ -175,16 +178,22 @@ class PostgresLedger:
         for row in missing:
             self._contracts[row[0], row[5]] = tuple(c for c in found[row[0]] if c.seq <= row[5])
 
-    async def _read_subscribers(self, connection: Any, lineages: Iterable[Lineage]) -> None:
-        events = {event_of(lineage) for lineage in lineages} - {None}
-        missing = [event for event in events if event not in self._subscribers]
+    async def _read_subscribers(self, connection: Any, lineages: Iterable[Lineage]) -> Mapping[str, tuple[str, ...]]:
+        """The addresses of the lineages' events. Who learns of a newer registry meanwhile takes nothing from this load."""
+        events = {event for lineage in lineages if (event := event_of(lineage)) is not None}
+        registry = self._registry
+        known = {event: self._subscribers[event] for event in events if event in self._subscribers}
+        missing = sorted(events - known.keys())
         if not missing:
-            return
-        found: dict[str, list[str]] = {event: [] for event in missing if event is not None}
+            return known
+        found: dict[str, list[str]] = {event: [] for event in missing}
         statement = "SELECT event, address FROM subscriptions WHERE event = ANY($1::text[]) ORDER BY event, address"
-        for event, address in await connection.fetch(statement, list(found)):
+        for event, address in await connection.fetch(statement, missing):
             found[event].append(address)
-        self._subscribers |= {event: tuple(addresses) for event, addresses in found.items()}
+        fresh = {event: tuple(addresses) for event, addresses in found.items()}
+        if registry == self._registry:
+            self._subscribers |= fresh
+        return known | fresh
 
     def _lineage(self, row: Sequence[Any]) -> Lineage:
         lineage, key, version, fence, decided_until, seq, wake_at, pause = row
@@ -197,12 +206,22 @@ class PostgresLedger:
             try:
                 async with self.database.connection() as connection:
                     won = await _commit(connection, changes) if changes else set()
-                    await _count(connection, counted)
-                    return won
             except LedgerError as error:
                 if getattr(error.__cause__, "sqlstate", None) != "40P01":
                     raise
+            else:
+                await self._counted(counted)
+                return won
         raise LedgerError(f"the ledger is too busy: {DEADLOCK_TRIES} commits were let go because of deadlocks")
+
+    async def _counted(self, counted: Sequence[Counted]) -> None:
+        """Counts are no decisions: what was committed stands, also where they cannot be written."""
+        try:
+            if counted:
+                async with self.database.connection() as connection:
+                    await _count(connection, counted)
+        except LedgerError as error:
+            log.warning("%d calls were not counted: %s", len(counted), error, extra={"action": "count_failed"})
 
     async def _register(
         self, connection: Any, changes: Sequence[Change], counted: Sequence[Counted], registration: Registration | None

@@ -66,6 +66,6 @@ async def _subscribe(connection: Any, registration: Registration) -> None:
         )  # fmt: skip
     await connection.executemany(
         "INSERT INTO subscriptions (event, address, seen_at) VALUES ($1, $2, $3)"
-        " ON CONFLICT (event, address) DO UPDATE SET seen_at = excluded.seen_at",
+        " ON CONFLICT (event, address) DO NOTHING",
         [(event, address, registration.at) for event, address in wanted],
     )

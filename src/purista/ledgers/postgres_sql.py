@@ -122,7 +122,9 @@ REGISTERED = (
 PURGE = """
 WITH gone AS (
   DELETE FROM occurrences WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM occurrences WHERE open = 0 AND decided_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+    SELECT o.ctid FROM occurrences AS o WHERE o.open = 0 AND o.decided_at < $1 AND NOT EXISTS (
+      SELECT 1 FROM parts AS p JOIN mail AS m ON m.id = p.part WHERE p.run = o.occurrence_id AND m.state <> 'done'
+    ) LIMIT $2 FOR UPDATE OF o SKIP LOCKED
   )) RETURNING occurrence_id
 ), parts_gone AS (DELETE FROM parts WHERE run IN (SELECT occurrence_id FROM gone)
 ), mail_gone AS (

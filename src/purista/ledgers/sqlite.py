@@ -336,11 +336,13 @@ def _register(connection: sqlite3.Connection, registration: Registration) -> Non
                 json.dumps(slice_.keys), json.dumps(slice_.replaced), slice_.registered_at,
             ),
         )  # fmt: skip
-    _subscribe(connection, registration)
-    connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'registry'")
+    if _subscribe(connection, registration) or slice_ is not None:
+        connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'registry'")
 
 
-def _subscribe(connection: sqlite3.Connection, registration: Registration) -> None:
+def _subscribe(connection: sqlite3.Connection, registration: Registration) -> bool:
+    """Whether anything was new, or is gone."""
+    before = connection.total_changes
     wanted = {(event, address) for event, addresses in registration.subscriptions.items() for address in addresses}
     if registration.subscriber:
         prefix = registration.subscriber
@@ -353,10 +355,10 @@ def _subscribe(connection: sqlite3.Connection, registration: Registration) -> No
             [row for row in known if tuple(row) not in wanted],
         )
     connection.executemany(
-        "INSERT INTO subscriptions (event, address, seen_at) VALUES (?, ?, ?)"
-        " ON CONFLICT (event, address) DO UPDATE SET seen_at = excluded.seen_at",
+        "INSERT INTO subscriptions (event, address, seen_at) VALUES (?, ?, ?) ON CONFLICT (event, address) DO NOTHING",
         [(event, address, registration.at) for event, address in sorted(wanted)],
     )
+    return connection.total_changes > before
 
 
 def _count(connection: sqlite3.Connection, counted: Sequence[Counted]) -> None:

@@ -48,11 +48,19 @@ def history(connection: sqlite3.Connection, query: Query) -> Page:
     return Page(runs, (rows[-1][1], rows[-1][4]) if more else None)
 
 
+_HAS_MAIL = (
+    "EXISTS (SELECT 1 FROM parts AS p JOIN mail AS m ON m.id = p.part"
+    " WHERE p.run = o.occurrence_id AND m.state <> 'done')"
+)
+"""Somebody may requeue its dead letters: a job of a run that nobody knows is refused."""
+
+
 def purge(connection: sqlite3.Connection, before: int, limit: int) -> int:
     """Forget ended records, at most ``limit`` of a kind; returns how many."""
     ids = connection.execute(
         "DELETE FROM occurrences WHERE (lineage, scheduled_at, class, request) IN"
-        " (SELECT lineage, scheduled_at, class, request FROM occurrences WHERE open = 0 AND decided_at < ? LIMIT ?)"
+        " (SELECT lineage, scheduled_at, class, request FROM occurrences AS o WHERE open = 0 AND decided_at < ?"
+        f" AND NOT {_HAS_MAIL} LIMIT ?)"
         " RETURNING occurrence_id",
         (before, limit),
     ).fetchall()

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from purista.contract.digest import digest
 from purista.contract.schedule import Schedule
+from purista.errors import RegistrationError
 from purista.ledgers.base import Change, Contract, Lineage, Pause, Slice
 
 __all__ = ["Act", "Comparison", "Step", "after", "candidates", "compare", "lineage_id", "slice_digest"]
@@ -85,8 +86,15 @@ def newer_version(a: str, b: str) -> bool:
     return _natural(a) > _natural(b)
 
 
-def _natural(version: str) -> list[tuple[int, int | str]]:
-    return [(1, int(part)) if part.isdigit() else (0, part) for part in re.split(r"(\d+)", version) if part]
+def _natural(version: str) -> tuple[list[tuple[int, int | str]], bool, list[tuple[int, int | str]]]:
+    """What comes after a hyphen is before the release, as in https://semver.org (11): 1.0.0-rc1 is older than 1.0.0."""
+    release, hyphen, candidate = version.partition("-")
+    return _numbered(release), not hyphen, _numbered(candidate)
+
+
+def _numbered(text: str) -> list[tuple[int, int | str]]:
+    parts = re.split("([0-9]+)", text)
+    return [(1, int(part)) if part.isascii() and part.isdigit() else (0, part) for part in parts if part]
 
 
 def compare(
@@ -113,9 +121,13 @@ def compare(
     steps: list[Step] = []
     changes: list[Change] = []
     for schedule in schedules:
-        step, change = _one(schedule, meanings[schedule.key], known, environment, revision, lateness, now)
+        mine = {
+            k: lineage for k, lineage in known.items() if lineage.key == schedule.key or lineage.key not in meanings
+        }
+        step, change = _one(schedule, meanings[schedule.key], mine, known, environment, revision, lateness, now)
         steps.append(step)
         changes += [] if change is None else [change]
+    _one_each(changes)
     claimed = {change.lineage for change in changes} | {
         known[k].lineage for s in schedules for k in candidates(s) if k in known
     }
@@ -158,18 +170,31 @@ def _older(registered: Slice | None, wanted: str, revision: int | None) -> str:
     return ""
 
 
+def _one_each(changes: Sequence[Change]) -> None:
+    owners: dict[str, str] = {}
+    for change in changes:
+        other = owners.setdefault(change.lineage, change.key)
+        if other != change.key:
+            raise RegistrationError(
+                f"expected one schedule to go on from a former one, got {other} and {change.key} for the same; "
+                "write renamed_from at one of them, the other begins anew"
+            )
+
+
 def _one(
-    schedule: Schedule, meaning: str, known: dict[str, Lineage], environment: str, revision: int | None, lateness: int,
-    now: int,
+    schedule: Schedule, meaning: str, known: dict[str, Lineage], everything: Mapping[str, Lineage], environment: str,
+    revision: int | None, lateness: int, now: int,
 ) -> tuple[Step, Change | None]:  # fmt: skip
+    """``known`` without lineages that another schedule of the same slice owns: a name that is used again begins anew."""
     key = schedule.key
     found = next((known[k] for k in candidates(schedule) if k in known), None)
     if found is None:
         step = Step(Act.CREATE, key, "new", None, schedule)
         contract = Contract(1, key, now, meaning, revision, lateness, schedule)
         pause = None if schedule.enabled_by_default else Pause("contract", "enabledByDefault is false", now)
+        taken = everything.get(key)  # its name led to a schedule that has another one now
         return step, Change(
-            lineage_id(environment, key),
+            lineage_id(environment, key if taken is None else f"{key}\0{taken.lineage}"),
             0,
             0,
             now,
@@ -181,9 +206,10 @@ def _one(
             create=True,
         )
     owner = found.key.split("/")
-    if found.key != key and owner[0] == schedule.service and newer_version(owner[1], schedule.version):
-        return Step(Act.KEPT, key, f"{found.key} is newer and owns it"), None
     latest = found.contracts[-1] if found.contracts else None
+    removed = latest is None or latest.schedule is None  # then nobody owns it any more: this is a rollback
+    if found.key != key and owner[0] == schedule.service and newer_version(owner[1], schedule.version) and not removed:
+        return Step(Act.KEPT, key, f"{found.key} is newer and owns it"), None
     renamed = found.key != key and found.key not in candidates(schedule) and owner[2:] != [schedule.name]
     if renamed and not _higher(revision, latest):  # a higher revision with the old name is a rollback of the rename
         return Step(Act.KEPT, key, f"it was renamed to {found.key}"), None

@@ -175,14 +175,17 @@ class Registrar:
             events.setdefault(event, []).append(address)
         for _ in range(STALE_TRIES):
             comparison = await self._compare(service, version, schedules, await self._ledger.registered())
-            if comparison.slice is None and not events:
-                return comparison
+            if comparison.verified_only:
+                return comparison  # of an old replica nothing is taken, its subscriptions neither
             registration = Registration(
                 comparison.slice, comparison.changes, events, self._ledger.clock.now(), f"sub:{service}/{version}/"
             )
             if all(await self._ledger.commit(comparison.changes, (), registration)):
                 for step in comparison.steps:
-                    log.info("%s %s: %s", step.act, step.key, step.why, extra={"action": "register", "key": step.key})
+                    level = logging.WARNING if step.act is Act.KEPT else logging.INFO
+                    log.log(
+                        level, "%s %s: %s", step.act, step.key, step.why, extra={"action": "register", "key": step.key}
+                    )
                 return comparison
         raise LedgerError(f"the ledger is too busy: {STALE_TRIES} attempts to register {service} were overtaken")
 
@@ -243,7 +246,7 @@ class Registrar:
 
     async def _configure(self, scheduler: Scheduler, service: str, comparison: Comparison) -> Registered:
         owner, compiled = await self.compile(service)
-        findings = [*compiled.findings]
+        findings = compiled.findings
         for finding in findings:
             level = logging.INFO if finding.severity is Severity.INFO else logging.WARNING
             log.log(
@@ -253,15 +256,26 @@ class Registrar:
             drift = await self._drift(scheduler, owner, compiled)
             for line in drift.lines():
                 log.warning("drift: %s", line, extra={"action": "drift"})
-            return Registered(comparison, tuple(findings), None, drift)
-        blocked = [f for f in await scheduler.control.preflight() if f.severity is Severity.REFUSED]
+            return Registered(comparison, findings, None, drift)
+        whole = [f for f in findings if not f.key]  # not about one schedule: with it every entry would be gone
+        blocked = [f for f in (*whole, *await scheduler.control.preflight()) if f.severity is Severity.REFUSED]
         if blocked:
             raise RegistrationError("; ".join(f"{f.code}: {f.message}" for f in blocked))
-        applied = await scheduler.control.apply(owner, compiled)
+        applied, compiled = await self._applied(scheduler, owner, compiled)
         drift = await self._drift(scheduler, owner, compiled)
         if not drift.nothing:
             raise RegistrationMismatch(f"read back from {scheduler.name}: {'; '.join(drift.lines())}")
-        return Registered(comparison, tuple(findings), applied)
+        return Registered(comparison, findings, applied)
+
+    async def _applied(self, scheduler: Scheduler, owner: Owner, compiled: Compiled) -> tuple[Applied, Compiled]:
+        """Apply, until the ledger says the same afterwards: who registered meanwhile may have been overwritten."""
+        for _ in range(STALE_TRIES):
+            applied = await scheduler.control.apply(owner, compiled)
+            _, again = await self.compile(owner.service)
+            if again.entries == compiled.entries:
+                return applied, compiled
+            compiled = again
+        raise RegistrationError(f"others register {owner.service} all the time: {STALE_TRIES} attempts were overtaken")
 
     async def _drift(self, scheduler: Scheduler, owner: Owner, compiled: Compiled) -> Difference:
         return compare_entries(compiled.entries, await scheduler.control.list(owner))

@@ -85,6 +85,9 @@ class MailConsumer:
         self._mailbox, self._clock, self._deliver, self._limits = mailbox, clock, deliver, limits
         self._busy: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._stopped: asyncio.Task[object] | None = (
+            None  # one for all pauses: a task each would cost more than the look
+        )
         self._loop_task: asyncio.Task[None] | None = None
         self._worker = this_worker()
         self._seen_at: int | None = None
@@ -96,7 +99,9 @@ class MailConsumer:
 
     def start(self) -> None:
         """Begin to take letters."""
-        self._loop_task = asyncio.get_running_loop().create_task(self._run(), name=f"consume {self.address}")
+        loop = asyncio.get_running_loop()
+        self._stopped = loop.create_task(self._stopping.wait())
+        self._loop_task = loop.create_task(self._run(), name=f"consume {self.address}")
 
     async def close(self, *, drain: bool = True) -> None:
         """Take nothing new; wait for what is in work, or cancel it. May be called again, also while another call waits."""
@@ -154,13 +159,14 @@ class MailConsumer:
     async def _pause(self, look: Look | None, until: int | None) -> None:
         """Till the store changes, a place becomes free, the clock reaches ``until`` or the consumer is closed."""
         loop = asyncio.get_running_loop()
-        waits: set[asyncio.Task[object]] = {loop.create_task(self._stopping.wait())}
+        waits: set[asyncio.Task[object]] = set()
         if look is not None:
             waits.add(loop.create_task(self._mailbox.changed(IDLE_SECONDS, look.state)))
         if until is not None:
             waits.add(loop.create_task(_sleep_until(self._clock, until)))
         try:
-            await asyncio.wait({*waits, *self._busy}, return_when=asyncio.FIRST_COMPLETED)
+            stopped = () if self._stopped is None else (self._stopped,)
+            await asyncio.wait({*waits, *self._busy, *stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waits:
                 task.cancel()

@@ -11,7 +11,7 @@ from purista.errors import DeclarationError
 from purista.recurrence import Cron
 from purista.schedulers.base import Owner, Severity
 from purista.schedulers.systemd.dialect import SystemdDialect, owner_prefix
-from purista.schedulers.systemd.text import TITLE, quote, read_mark, split
+from purista.schedulers.systemd.text import TITLE, executable, quote, read_mark, split
 from tests.schedulers.systemd.analyze import arguments, verify
 from tests.schedulers.systemd.world import OWNER, dialect, place
 from tests.schedulers.test_cover import schedule
@@ -124,3 +124,12 @@ def test_many_keys_go_over_several_units_and_one_too_long_is_refused() -> None:
         (command,) = (line for line in service.splitlines() if line.startswith("ExecStart="))
         assert len(command.encode()) <= 32_768 + len("ExecStart=")
     assert [f.code for f in compiled.findings] == ["S108"]
+
+
+@pytest.mark.parametrize(
+    "path", ["-purista", "+purista", "@purista", ":purista", "!purista", "bin/purista", 'pur"ista', ""]
+)
+def test_a_program_is_no_prefix_of_systemds(path: str) -> None:
+    """A leading ``+`` would run it with full privileges, a leading ``-`` hide its failures."""
+    with pytest.raises(DeclarationError, match="expected the absolute path of a program"):
+        executable(path)

@@ -28,7 +28,7 @@ SUFFIXES = (".service", ".timer")
 SECTION = "[X-Purista]"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=,@+-]+")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
-_EXECUTABLE = re.compile(r"/[^\"'\\$]*|[A-Za-z0-9_.+-]+")
+_EXECUTABLE = re.compile(r"/[^\"'\\$]*|[A-Za-z0-9_.][A-Za-z0-9_.+-]*")  # not "-x" or "+x": those are systemd's prefixes
 TITLE = "# Written by purista; what is changed here by hand is written over.\n"
 
 

@@ -70,9 +70,13 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Never: this delivery must not be worked. It is acknowledged, and ``why`` is recorded."""
+    """Never: this delivery must not be worked. It is acknowledged, and ``why`` is recorded.
+
+    ``unknown``: nobody knows its run (the ledger was restored from an older copy): it is put aside instead, for a person.
+    """
 
     why: str
+    unknown: bool = False
 
 
 class Permits(Protocol):

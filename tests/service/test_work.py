@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from purista import Context, HandlerError
 from purista.errors import InvalidPayload, InvokeTimeout, UnhandledError
 from purista.ledgers.base import Decision, RunState
+from purista.messages import RunInfo
 from purista.schedulers.base import Call
 from tests.service.stage import KEY, Stage, until
 
@@ -304,6 +305,24 @@ async def test_a_run_that_takes_too_long_is_timed_out(stage: Stage) -> None:
         await stage.call()
         await until(stage.working)
         await until(lambda: stage.ended(RunState.TIMED_OUT), tick=lambda: stage.clock.advance(seconds=10))
+
+
+@pytest.mark.parametrize(("key", "why"), [(KEY, "unknown run"), ("s/1/gone", "unknown schedule")])
+async def test_what_belongs_to_a_run_that_nobody_knows_is_put_aside(stage: Stage, key: str, why: str) -> None:
+    """A ledger that was restored from an older copy: nobody may work it, and nobody may lose it."""
+    worked: list[Any] = []
+
+    @stage.service.queue_worker("work")
+    async def work(context: Context, payload: Any) -> None:
+        worked.append(payload)
+
+    stage.hourly(emit="due")
+    async with stage:
+        run = RunInfo("nobody", key, stage.clock.now(), permit=True, fence=1)
+        await stage.enqueue("work", {"a": 1}, run=run)
+        await until(lambda: stage.mail("dead"))
+        assert stage.mail("dead") == [("queue:work", f"refused: {why}", 1)]
+        assert not worked
 
 
 async def test_a_job_that_fails_for_good_fails_its_run(stage: Stage) -> None:

@@ -194,7 +194,7 @@ class Gateway:
         for _ in range(STALE_TRIES):
             view = (await self.ledger.load([key], [run]))[0]
             if view is None:
-                return Refused("unknown schedule")
+                return Refused("unknown schedule", unknown=True)
             answer, change = rule(view)
             if change is None or (await self.ledger.commit([change]))[0]:
                 if change is not None and change.outbox and not self.ledger.transactional:

@@ -31,7 +31,7 @@ def begin(view: LedgerView, ask: Begin, now: int, permit_ms: int) -> tuple[Grant
     """Grant, postpone or refuse the right to work (DESIGN's protocol, points 5 and 6)."""
     run = _find(view, ask.run)
     if run is None:
-        return Refused("unknown run"), None
+        return Refused("unknown run", unknown=True), None
     row, part = run.row, _part(run, ask.part, ask.address)
     if row.decision is Decision.HELD:
         return Wait(1_000, "waits for the run it replaces"), None
@@ -94,7 +94,7 @@ def renew(
     """Hold on to a permit. Refused: somebody newer has it, or the run is over; stop before the old expiry."""
     run = _find(view, ref)
     if run is None:
-        return Refused("unknown run"), None
+        return Refused("unknown run", unknown=True), None
     part = _part(run, part_id, "")
     if part.state != "working" or part.fence != fence:
         return Refused("a newer right was granted"), None

@@ -125,7 +125,7 @@ class Worker:
             await delivery.retry(answer.retry_after_ms, answer.why, count=False)
             return
         log.info("refused: %s", answer.why, extra={"action": "permit_refused", "delivery": delivery.id})
-        await delivery.ack()
+        await (delivery.dead(f"refused: {answer.why}") if answer.unknown else delivery.ack())
 
     async def _guarded(
         self, context: Context, delivery: Delivery, run: RunInfo | None, fence: int | None, permit_ms: int | None

@@ -154,9 +154,8 @@ class Assembly:
     async def recover(self) -> None:
         """Decide what was due while nobody called; gaps that ask for consent are named in the log."""
         for gap in (await recover(self.gateway)).waiting:
-            log.warning(
-                "%s is undecided since %s: %s", gap.key, to_iso(gap.oldest), gap.asks, extra={"action": "recover"}
-            )
+            why = gap.asks if gap.ahead else f"undecided since {to_iso(gap.oldest)}: {gap.asks}"
+            log.warning("%s is %s", gap.key, why, extra={"action": "recover"})
 
     async def _contracts(self) -> list[tuple[str, Recurrence]]:
         """Everything in force, for the local runner."""

@@ -251,6 +251,24 @@ async def test_overdue_is_what_nobody_decided() -> None:
         assert await overdue(at.bridge.ledger, at.clock.now()) == []
 
 
+async def test_what_a_clock_that_was_ahead_decided_is_an_alarm_and_no_recover_hides_it() -> None:
+    """A host that boots with next month's date decides a month; silence until then would be the dead man's."""
+    async with house(missed_run_policy="runOnce") as at:
+        await at.call("2026-06-20T10:00")
+        at.at("11:30")
+        (gap,) = await overdue(at.bridge.ledger, at.clock.now())
+        assert gap.ahead
+        assert gap.asks == "decided up to 2026-06-20T10:00:00.000Z by a clock that was ahead: nothing fires before"
+        done = await recover(at.bridge.gateway, consent=True)
+        assert (done.decided, [gap.key for gap in done.waiting]) == (0, [KEY])
+
+
+async def test_a_call_that_is_early_by_seconds_is_no_alarm() -> None:
+    async with house(missed_run_policy="runOnce") as at:
+        await at.call("10:59:57")
+        assert await overdue(at.bridge.ledger, at.clock.now()) == []
+
+
 async def test_a_paused_schedule_is_not_overdue() -> None:
     async with house() as at:
         await pause(at.bridge.ledger, KEY, by="ann", reason="a", until=ms("11:30"))

@@ -43,9 +43,13 @@ async def overdue(ledger: SqliteLedger, out: Output, *, grace_ms: int, metrics: 
     elif out.as_json:
         out.document({"now": iso(now), "overdue": [_document(gap) for gap in late]})
     else:
+        due = [gap for gap in late if not gap.ahead]
         out.table(
-            ["schedule", "due since", "for"], [[g.key, utc(g.oldest), Cell(duration(g.lag_ms), "red")] for g in late]
+            ["schedule", "due since", "for"], [[g.key, utc(g.oldest), Cell(duration(g.lag_ms), "red")] for g in due]
         )
+        for gap in late:
+            if gap.ahead:
+                out.line(f"{gap.key} is {gap.asks}", "red")
         if not late:
             out.line("nothing is overdue", "green")
     return PROBLEMS if late and not metrics else OK

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from purista.clock import to_iso
 from purista.gateway.gateway import Gateway
 from purista.ledgers.base import Decision, Ledger, Lineage
 from purista.schedulers.base import Call
@@ -17,17 +18,23 @@ __all__ = ["GAP_LIMIT_MS", "Gap", "Recovered", "overdue", "recover"]
 
 GAP_LIMIT_MS = 7 * 86_400_000
 """A longer gap is rather a wrong clock or a forgotten machine than a downtime: a person is asked."""
+AHEAD_MS = 60_000
+"""Calls come early by seconds at most; what is decided further ahead was decided by a wrong clock."""
 AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A schedule with undecided occurrences since ``oldest`` (ms). ``asks``: why a person must consent, if so."""
+    """A schedule with undecided occurrences since ``oldest`` (ms). ``asks``: why a person must consent, if so.
+
+    ``ahead``: nothing is undecided, on the contrary: a clock that was wrong had its future decided, ``lag_ms`` from now.
+    """
 
     key: str
     oldest: int
     lag_ms: int
     asks: str | None = None
+    ahead: bool = False
 
 
 @dataclass(slots=True)
@@ -47,6 +54,11 @@ async def gaps(ledger: Ledger, now: int, *, limit_ms: int = GAP_LIMIT_MS) -> Asy
             if lineage.lineage in seen:
                 continue
             seen.add(lineage.lineage)
+            ahead = lineage.decided_until - now
+            if ahead > AHEAD_MS and lineage.contracts[-1].schedule is not None:
+                why = f"decided up to {to_iso(lineage.decided_until)} by a clock that was ahead: nothing fires before"
+                yield Gap(lineage.key, now, ahead, why, ahead=True)
+                continue
             oldest = _oldest(lineage, now)
             if oldest is None:
                 continue
@@ -71,6 +83,7 @@ async def recover(
     ready: list[Gap] = []
     async for gap in gaps(gateway.ledger, gateway.ledger.clock.now(), limit_ms=limit_ms):
         allowed = gap.asks is None or since is not None or (consent and gap.oldest >= gateway.ledger.epoch)
+        allowed = allowed and not gap.ahead  # no decision mends it
         (ready if allowed else result.waiting).append(gap)
     for first in range(0, len(ready), AT_ONCE):
         batch = ready[first : first + AT_ONCE]
@@ -86,7 +99,7 @@ async def recover(
 async def overdue(ledger: Ledger, now: int, *, grace_ms: int = 0) -> list[Gap]:
     """The dead-man check: what is due for longer than its scheduler's stated lateness and ``grace_ms``, and undecided.
 
-    A schedule under a lasting pause is not overdue.
+    Also what a clock that was ahead has decided before its time. A schedule under a lasting pause is not overdue.
     """
     late: list[Gap] = []
     by_key = {lineage.key: lineage for _, lineages in await ledger.registered() for lineage in lineages}

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 from purista.errors import LedgerError, LedgerMismatch
+from purista.ledgers.base import Counted, Registration
 from purista.ledgers.postgres import PostgresLedger
 from purista.postgres.database import Database
 from purista.testing import ManualClock
 from purista.testing.suites import LedgerSuite
+from purista.testing.suites.ledger import KEY, after, born, row
 from tests.services import postgres
 
 
@@ -63,3 +65,43 @@ async def test_the_clock_is_the_servers(schema: str, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr("purista.postgres.database.time.time_ns", lambda: real() + 90 * 10**9)
         await ledger.load([])
         assert abs(ledger.clock.now() - before) < 5_000, "this host's clock is 90 s ahead, and nobody notices"
+
+
+async def test_counts_that_cannot_be_written_undo_no_decision(schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed and is called lost would be decided, or worked, a second time."""
+
+    async def deadlock(*_: object) -> None:
+        raise LedgerError("deadlock detected")
+
+    async with PostgresLedger(Database(postgres(), schema=schema), clock=ManualClock()) as ledger:
+        assert await ledger.commit([born("a")]) == [True]
+        (view,) = await ledger.load([KEY])
+        assert view is not None
+        monkeypatch.setattr("purista.ledgers.postgres._count", deadlock)
+        change = after(view, rows=(row(0),), fence=1)
+        assert await ledger.commit([change], [Counted(KEY, 0, "not_due")]) == [True]
+
+
+async def test_a_load_that_is_overtaken_by_a_registration_is_answered_all_the_same(schema: str) -> None:
+    """Another load learns of a newer registry, and forgets subscribers, while this one waits for its own."""
+    async with PostgresLedger(Database(postgres(), schema=schema), clock=ManualClock()) as ledger:
+        await ledger.commit([born("a")], (), Registration(None, (), {"hour.due": ["sub:x/1/y"]}))
+        (first,) = await ledger.load([KEY])
+        reading, waits = asyncio.Event(), asyncio.Event()
+        real = ledger._read_subscribers
+
+        async def slow(*arguments: object) -> object:
+            subscribed = await real(*arguments)  # type: ignore[arg-type]
+            reading.set()
+            await waits.wait()
+            return subscribed
+
+        ledger._read_subscribers = slow  # type: ignore[method-assign, assignment]
+        load = asyncio.create_task(ledger.load([KEY]))
+        await reading.wait()
+        ledger._subscribers.clear()
+        waits.set()
+        (second,) = await load
+        assert first is not None
+        assert second is not None
+        assert first.subscribers == second.subscribers == ("sub:x/1/y",)

@@ -174,6 +174,24 @@ async def test_a_replay_waits_for_an_open_run_and_ends_none(policy: str) -> None
         assert str((await at.bridge.gateway.trigger(request)).answer) == "duplicate"
 
 
+async def test_who_waits_for_long_is_told_what_for() -> None:
+    """Once: with slow work every slot waits, and with no worker at all nothing would ever be said."""
+    async with house(concurrency_policy="forbid") as at:
+        await at.call("10:00")
+        said: list[tuple[int, str]] = []
+        work = asyncio.create_task(
+            fill(at, "07:00", "09:30", waits=lambda slot, reply: said.append((slot.at, reply.detail)))
+        )
+        await at.clock.advance(seconds=9)
+        assert said == []
+        for _ in range(4):
+            await at.clock.advance(seconds=20)
+            assert said == [(ms("07:00"), "a run is open")]
+            await at.work()
+        await at.clock.advance(seconds=20)
+        assert await work == 3
+
+
 async def test_a_forced_replay_is_recorded_as_forced() -> None:
     async with house() as at:
         await at.call("10:00")

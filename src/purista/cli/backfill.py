@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.find import choose
-from purista.cli.output import Cell, Output, Row, iso
+from purista.cli.output import Cell, Output, Row, complain, iso
 from purista.cli.records import Records
 from purista.cli.when import utc
 from purista.gateway.backfill import Slot, SlotState, slots
@@ -75,7 +75,13 @@ async def fill(
         def told(slot: Slot, _: Reply) -> None:
             step(utc(slot.at))
 
-        return await work(gateway, key, wanted, gap_ms=gap_ms, force=force, source="cli", told=told)
+        def waits(slot: Slot, reply: Reply) -> None:
+            complain(
+                f"{utc(slot.at)} waits: {reply.detail}. Is a `purista worker` at it? Ctrl-C stops; who asks again goes on "
+                "where it stood"
+            )
+
+        return await work(gateway, key, wanted, gap_ms=gap_ms, force=force, source="cli", told=told, waits=waits)
 
 
 def _say(

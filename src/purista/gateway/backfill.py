@@ -17,6 +17,7 @@ from purista.schedulers.base import Call, CallKind
 
 __all__ = ["Slot", "SlotState", "backfill", "slots"]
 
+PATIENCE_MS = 10_000
 PAGE = 500
 SPAN_S = 7 * 86_400
 _NEVER_RAN = (Decision.LATE, Decision.MISSED, Decision.PAUSED, Decision.SKIPPED_OVERLAP, Decision.GONE)
@@ -77,9 +78,10 @@ async def slots(ledger: Ledger, key: str, start: int, end: int) -> AsyncIterator
 
 async def backfill(
     gateway: Gateway, key: str, wanted: Iterable[Slot], *, gap_ms: int = 0, force: bool = False, source: str = "backfill",
-    told: Callable[[Slot, Reply], None] | None = None,
+    told: Callable[[Slot, Reply], None] | None = None, waits: Callable[[Slot, Reply], None] | None = None,
 ) -> int:  # fmt: skip
-    """Publish a replay for each slot, at most one per ``gap_ms``; returns how many. Waits while another run is open.
+    """Publish a replay for each slot, at most one per ``gap_ms``; returns how many. Waits while another run is open:
+    ``waits`` is told once, of the first slot that has waited for ``PATIENCE_MS``, with what it waits for.
 
     Stops at the first slot that is refused: what is left can be asked for again.
     """
@@ -89,8 +91,11 @@ async def backfill(
         if published and gap_ms:
             await clock.sleep(gap_ms / 1000)
         call = Call(key, CallKind.REPLAY, slot.at, slot.request, source, force=force)
-        reply = await gateway.trigger(call)
+        reply, patient_until = await gateway.trigger(call), clock.now() + PATIENCE_MS
         while reply.answer is Answer.RETRY:
+            if waits is not None and clock.now() >= patient_until:
+                waits(slot, reply)
+                waits = None
             await clock.sleep((reply.retry_after_ms or 1_000) / 1000)
             reply = await gateway.trigger(call)
         if told is not None:

@@ -198,7 +198,8 @@ def _missed(
             kept.append((t, contract))
     late = _lateness(kept, schedule, current, now)
     verdicts += _policy(kept, late, schedule, stated=schedule.start_deadline_ms is not None)
-    verdicts.sort(key=lambda v: v.scheduled_at)
+    if len(verdicts) > 1:
+        verdicts.sort(key=lambda v: v.scheduled_at)
     return verdicts
 
 
@@ -225,6 +226,10 @@ def _policy(
 ) -> Iterator[Verdict]:
     """One verdict each. A default deadline ends only what is skipped; a stated one ends every policy's patience."""
     policy = schedule.missed_run_policy
+    if True not in late and (len(kept) == 1 or policy is not MissedRunPolicy.RUN_ONCE):
+        for t, contract in kept:
+            yield Verdict(t, Decision.PUBLISHED, "due", contract)
+        return
     worth = [not (is_late and (stated or policy is MissedRunPolicy.SKIP)) for is_late in late]
     if policy is MissedRunPolicy.RUN_ONCE:
         latest = max((index for index, good in enumerate(worth) if good), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,11 @@ class Journal:
     def note(self, what: str, key: str = "", occurrence_id: str = "", detail: str = "") -> None:
         """Write an event down."""
         self.events.append(Event(self.true(), self.wall(), what, key, occurrence_id, detail))
+
+    def note_all(self, what: str, details: Iterable[tuple[str, str]]) -> None:
+        """Write down what happened at once, as ``(key, detail)``."""
+        true, wall = self.true(), self.wall()
+        self.events += [Event(true, wall, what, key, "", detail) for key, detail in details]
 
     def begin(self, work: Work) -> None:
         """A handler begins."""

@@ -217,8 +217,8 @@ class World:
 
     async def _called(self, keys: Sequence[str]) -> None:
         replies = await self.gateway.trigger_all([Call(key, source="simulated") for key in keys])
-        for key, reply in zip(keys, replies, strict=True):
-            self.journal.note("called", key, detail=f"{reply.answer}: {reply.detail}")
+        said = [f"{reply.answer.value}: {reply.detail}" for reply in replies]
+        self.journal.note_all("called", zip(keys, said, strict=True))
 
     def _sweep(self) -> None:
         process = self.processes[CALLER]

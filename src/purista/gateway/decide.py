@@ -121,13 +121,14 @@ def _due(lineage: Lineage, current: Contract, now: int) -> tuple[list[tuple[int,
     contracts = lineage.contracts
     for index, contract in enumerate(contracts):
         # Of overlapping spans (a clock that stepped back between two deploys) the newer contract has them.
-        ends = min([until + 1, *[later.effective_from for later in contracts[index + 1 :]]])
+        later = contracts[index + 1 :]
+        ends = min(until + 1, *[newer.effective_from for newer in later]) if later else until + 1
         begins = max(contract.effective_from, lineage.decided_until + 1)
         if contract.schedule is None or begins > min(ends - 1, until):
             continue
-        start, end = -(-begins // 1000), -(-min(ends, until + 1) // 1000)
+        start, end = -(-begins // 1000), -(-ends // 1000)
         found += [(t * 1000, contract) for t in contract.schedule.recurrence().timestamps(start, end)]
-    return found, max([t for t, _ in found], default=lineage.decided_until)
+    return found, max([t for t, _ in found]) if found else lineage.decided_until
 
 
 def _nothing_due(lineage: Lineage, call: Call, now: int, claims: list[Run]) -> Plan:
@@ -150,11 +151,11 @@ def _answer(lineage: Lineage, call: Call, now: int, decided: Sequence[int]) -> P
         if decided:
             return Plan(Answer.ACCEPTED, f"{len(decided)} decided", 0)
         return _extra(lineage, now)
+    if named in decided:
+        return Plan(Answer.ACCEPTED, f"{len(decided)} decided", 0)
     contract = contract_at(lineage, named)
     if contract is None or contract.schedule is None or not _is_occurrence(contract.schedule, named):
         return Plan(Answer.NOT_DUE, "not an occurrence of this schedule", 0)
-    if named in decided:
-        return Plan(Answer.ACCEPTED, f"{len(decided)} decided", 0)
     if named > lineage.decided_until and named > now:
         return Plan(Answer.RETRY, "this occurrence lies ahead", 0, retry_after_ms=named - now)
     return Plan(Answer.DUPLICATE, "decided before", 0)

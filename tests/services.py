@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.conftest import needed
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "rabbitmq"]
 
 
 @lru_cache(maxsize=1)
@@ -33,6 +33,15 @@ def postgres() -> str:
     url = _postgres()
     if url is None:
         needed("PostgreSQL: PURISTA_TEST_POSTGRES, a server on localhost, or apt-get install postgresql")
+    assert url is not None
+    return url
+
+
+def rabbitmq() -> str:
+    """The URL of a RabbitMQ in which a test may make queues under a prefix of its own."""
+    url = os.environ.get("PURISTA_TEST_AMQP") or ("amqp://guest:guest@127.0.0.1/" if _listens(5672) else None)
+    if url is None:
+        needed("RabbitMQ: PURISTA_TEST_AMQP, or a server on localhost: apt-get install rabbitmq-server")
     assert url is not None
     return url
 

@@ -15,6 +15,7 @@ from purista.bridges.base import Delivered, EventBridge, Health, Subscription
 from purista.clock import Clock, to_iso
 from purista.contract.schedule import Schedule
 from purista.delivery import Closeable, Deliver, Limits
+from purista.gateway.carrier import Carrier
 from purista.gateway.gateway import Gateway
 from purista.gateway.publishing import Publisher
 from purista.gateway.recover import recover
@@ -35,7 +36,7 @@ log = logging.getLogger("purista.bridge")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The concrete parts. ``publisher`` where the ledger does not carry messages in its own commit."""
+    """The concrete parts. ``publisher`` where what the ledger does not carry itself goes another way than over both."""
 
     bridge: EventBridge
     queue: QueueBridge
@@ -67,7 +68,10 @@ class Assembly:
         self.bridge, self.queue, self.ledger = parts.bridge, parts.queue, parts.ledger
         self.volatile = parts.bridge.volatile
         options: dict[str, Any] = {} if permit_ms is None else {"permit_ms": permit_ms}
-        self.gateway = Gateway(parts.ledger, publisher=parts.publisher, instance=self.instance, **options)
+        publisher = parts.publisher
+        if publisher is None and not parts.ledger.transactional:
+            publisher = Carrier(parts.bridge, parts.queue)
+        self.gateway = Gateway(parts.ledger, publisher=publisher, instance=self.instance, **options)
         self.permits = self.gateway
         self.invoker = Invoker(parts.bridge, self.instance)
         self._revision = settings.revision if revision is None else revision
@@ -125,6 +129,10 @@ class Assembly:
     async def publish(self, messages: Sequence[Message]) -> Sequence[Delivered]:
         """See :class:`~purista.bridges.base.EventBridge`."""
         return await self.bridge.publish(messages)
+
+    async def declare(self, subscriptions: Sequence[Subscription]) -> None:
+        """See :class:`~purista.bridges.base.EventBridge`."""
+        await self.bridge.declare(subscriptions)
 
     async def subscribe(self, subscription: Subscription, deliver: Deliver) -> Closeable:
         """See :class:`~purista.bridges.base.EventBridge`."""

@@ -60,6 +60,10 @@ class EventBridge(Protocol):
         """Send events, commands and responses; in order, with confirmation."""
         ...
 
+    async def declare(self, subscriptions: Sequence[Subscription]) -> None:
+        """Make subscriptions durable without taking from them, before anything else says that they are there."""
+        ...
+
     async def subscribe(self, subscription: Subscription, deliver: Deliver) -> Closeable:
         """Receive messages until closed. The subscription itself outlives the process unless the bridge is volatile."""
         ...

@@ -68,6 +68,9 @@ class LocalBridge:
 
         return await self.file.write(operation)
 
+    async def declare(self, subscriptions: Sequence[Subscription]) -> None:
+        """Nothing: a registration writes them down in this file, together with the contracts."""
+
     async def subscribe(self, subscription: Subscription, deliver: Deliver) -> Closeable:
         """Make the subscription known and start to deliver."""
         if subscription.event is not None:

@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from purista.bridges.base import Subscription
+from purista.contract.schedule import Schedule
 from purista.delivery import Closeable, Deliver, Delivery, Limits, readable
 from purista.errors import HandlerError, InvalidPayload
 from purista.ledgers.base import RunRef, RunState
 from purista.messages import Address, Message, RunInfo, command_error, command_success, dump, load
 from purista.service.context import Context
-from purista.service.handlers import HandlerDef, QueueWorkerDef, definitions_of, dumper, validator
+from purista.service.handlers import HandlerDef, QueueWorkerDef, SubscriptionDef, definitions_of, dumper, validator
 from purista.service.node import Declared, Node
 from purista.service.work import LARGEST, Handled, Worker
 
@@ -74,6 +75,7 @@ class ServiceInstance:
             self._started = False
             raise
         try:
+            await self._node.bridge.declare(self._subscriptions())
             await self._node.register(self.declared())
             if consume:
                 await self._consume()
@@ -103,8 +105,19 @@ class ServiceInstance:
 
     def declared(self) -> Declared:
         """What this service registers."""
-        wanted = tuple((s.event, f"sub:{s.service}/{s.version}/{s.name}") for s in self.builder.subscriptions)
+        wanted = tuple((s.event, _address(s)) for s in self.builder.subscriptions)
         return Declared(self.builder.name, self.builder.version, tuple(self.builder.schedules), wanted)
+
+    def _subscriptions(self) -> list[Subscription]:
+        """What must be there before a gateway learns of it."""
+        completions = [self._completion(s) for s in self.builder.schedules if s.completed_by is not None]
+        return completions + [self._wanted(subscription) for subscription in self.builder.subscriptions]
+
+    def _completion(self, schedule: Schedule) -> Subscription:
+        return Subscription(f"completed:{schedule.key}", schedule.completed_by, self._node.limits)
+
+    def _wanted(self, subscription: SubscriptionDef) -> Subscription:
+        return Subscription(_address(subscription), subscription.event, self._limits(subscription))
 
     async def _consume(self) -> None:
         """Open the consumers. A thread for each delivery that may be in work: a sync handler may wait for a sync command."""
@@ -114,16 +127,15 @@ class ServiceInstance:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"{builder.name}-handler")
         for schedule in builder.schedules:
             if schedule.completed_by is not None:
-                wanted = Subscription(f"completed:{schedule.key}", schedule.completed_by, self._node.limits)
-                self._work.append(await bridge.subscribe(wanted, self._completed(schedule.key)))
+                completed = self._completion(schedule)
+                self._work.append(await bridge.subscribe(completed, self._completed(schedule.key)))
         for command in builder.commands:
             address = f"cmd:{command.service}/{command.version}/{command.name}"
             worker = self._worker(command, address, _command_payload, answers=True)
             self._commands.append(await bridge.subscribe(Subscription(address, None, self._limits(command)), worker))
         for subscription in builder.subscriptions:
-            address = f"sub:{subscription.service}/{subscription.version}/{subscription.name}"
-            worker = self._worker(subscription, address, _payload)
-            wanted = Subscription(address, subscription.event, self._limits(subscription))
+            wanted = self._wanted(subscription)
+            worker = self._worker(subscription, wanted.address, _payload)
             self._work.append(await bridge.subscribe(wanted, worker))
         for queue in builder.queue_workers:
             worker = self._worker(queue, f"queue:{queue.name}", _payload)
@@ -200,6 +212,10 @@ class ServiceInstance:
             log.exception("a result is no JSON", extra={"action": "result_refused", "message_id": message["id"]})
             answer = command_error(message, instance, now)
         await self._node.bridge.publish([answer])
+
+
+def _address(subscription: SubscriptionDef) -> str:
+    return f"sub:{subscription.service}/{subscription.version}/{subscription.name}"
 
 
 async def _together(acts: Iterable[Coroutine[Any, Any, None]]) -> None:

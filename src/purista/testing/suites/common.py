@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from purista.delivery import Delivery
+import pytest
 
-__all__ = ["Inbox", "until"]
+from purista.clock import Clock, SystemClock
+from purista.delivery import Delivery
+from purista.testing.clock import ManualClock
+
+__all__ = ["Inbox", "Pace", "RealTime", "until"]
 
 
 async def until(condition: Callable[[], Any], tick: Callable[[], Awaitable[Any]] | None = None) -> None:
@@ -23,6 +27,38 @@ async def until(condition: Callable[[], Any], tick: Callable[[], Awaitable[Any]]
             await tick()
         await asyncio.sleep(0.005)
     raise AssertionError("did not happen in time")
+
+
+class Pace:
+    """How time passes in a suite. Adapters that go by a given clock need nothing of it."""
+
+    unit_ms = 1_000
+    """What the suites call a second."""
+
+    @pytest.fixture
+    async def clock(self) -> Clock:
+        """A clock that stands still."""
+        return ManualClock()
+
+    async def pass_time(self, clock: Clock, units: float) -> None:
+        """Let so many units go by."""
+        assert isinstance(clock, ManualClock)
+        await clock.advance(milliseconds=units * self.unit_ms)
+
+
+class RealTime(Pace):
+    """For adapters whose server waits by its own clock: write it before the suite, ``class TestMine(RealTime, QueueSuite)``."""
+
+    unit_ms = 100
+
+    @pytest.fixture
+    async def clock(self) -> Clock:
+        """The real one."""
+        return SystemClock()
+
+    async def pass_time(self, clock: Clock, units: float) -> None:
+        """Wait: the server's clock cannot be moved."""
+        await asyncio.sleep(units * self.unit_ms / 1000)
 
 
 class Inbox:

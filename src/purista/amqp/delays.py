@@ -1,0 +1,43 @@
+"""Messages that shall be seen later: a ladder of queues whose messages expire back to where they were meant to go.
+
+RabbitMQ has no delay of its own. Each rung is a quorum queue with one time to live, behind a fanout exchange, so that a
+message keeps the routing key it was sent with: the queue it returns to. A wait is made of at most a few rungs, the longest
+first; whoever takes a message that is still early sends it up the ladder again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from purista.amqp.link import Link, Parcel
+from purista.errors import BridgeError
+
+__all__ = ["delayed", "rung_of"]
+
+SHORTEST_MS, LONGEST_MS = 250, 250 << 19  # 36 hours
+
+
+def rung_of(delay_ms: int) -> int:
+    """The longest rung that is not longer than the delay; a shorter delay takes the shortest one."""
+    rung = SHORTEST_MS
+    while rung * 2 <= delay_ms and rung < LONGEST_MS:
+        rung *= 2
+    return rung
+
+
+async def delayed(link: Link, parcel: Parcel, delay_ms: int) -> BridgeError | None:
+    """Send to ``parcel.routing_key`` after about ``delay_ms``: at most a rung early, never later than the shortest one."""
+    name = f"{link.prefix}.delay.{rung_of(delay_ms)}"
+
+    async def declare(channel: Any) -> None:
+        arguments = {
+            "x-queue-type": "quorum", "x-message-ttl": rung_of(delay_ms), "x-dead-letter-exchange": "",
+            "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
+        }  # fmt: skip
+        await channel.exchange_declare(name, exchange_type="fanout", durable=True)
+        await channel.queue_declare(name, durable=True, arguments=arguments)
+        await channel.queue_bind(name, name)
+
+    await link.once(name, declare)
+    (result,) = await link.send([Parcel(parcel.body, parcel.properties, name, parcel.routing_key)])
+    return result

@@ -1,0 +1,81 @@
+"""Event bridges for many processes on many hosts: a broker carries the messages, a ledger of its own keeps the decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from purista.assembly import Assembly, Parts
+from purista.clock import Clock, SystemClock
+from purista.delivery import Limits
+from purista.errors import DeclarationError
+from purista.ledgers.base import Ledger
+from purista.queues.base import QueueBridge
+from purista.registration.registrar import Scheduler
+from purista.settings import Settings
+
+__all__ = ["AmqpBridge", "ledger_at"]
+
+
+class AmqpBridge(Assembly):
+    """Events, commands and jobs over RabbitMQ, with PURISTA's exchange, queues, headers and bodies.
+
+    ::
+
+        event_bridge = AmqpBridge("amqp://user@host/vhost", ledger="postgresql://host/purista", scheduler=CronScheduler())
+
+    ``ledger`` is a ledger, a ``postgresql://`` address, or the path of a SQLite file when all gateways and workers share
+    one host. ``queue`` None: jobs are in RabbitMQ, too. ``prefix`` begins the names of all queues, ``exchange`` is the headers
+    exchange; PURISTA in TypeScript calls both ``purista``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ledger: Ledger | str | Path,
+        queue: QueueBridge | None = None,
+        scheduler: Scheduler | None = None,
+        environment: str | None = None,
+        prefix: str = "purista",
+        exchange: str = "purista",
+        clock: Clock | None = None,
+        revision: int | None = None,
+        registration: str | None = None,
+        limits: Limits | None = None,
+        permit_ms: int | None = None,
+        instance: str | None = None,
+    ) -> None:
+        from purista.amqp.link import Link  # noqa: PLC0415 - who uses another broker needs none of it
+        from purista.bridges.amqp import AmqpExchange  # noqa: PLC0415
+        from purista.queues.amqp import AmqpQueue  # noqa: PLC0415
+
+        environment, clock = environment or Settings.read().environment, clock or SystemClock()
+        link = Link(url, prefix=prefix, exchange=exchange)
+        kept = ledger_at(ledger, environment, clock) if isinstance(ledger, str | Path) else ledger
+        parts = Parts(AmqpExchange(link, clock=clock), queue or AmqpQueue(link, clock=clock), kept)
+        super().__init__(
+            parts, clock=clock, environment=environment, scheduler=scheduler, revision=revision, registration=registration,
+            limits=limits, permit_ms=permit_ms, instance=instance,
+        )  # fmt: skip
+
+
+def ledger_at(place: str | Path, environment: str, clock: Clock) -> Ledger:
+    """A ledger that leaves carrying to a broker: a ``postgresql://`` address, or the path of a SQLite file.
+
+    :raises DeclarationError: for another address.
+    """
+    text = str(place)
+    if text.startswith(("postgresql://", "postgres://")):
+        from purista.ledgers.postgres import PostgresLedger  # noqa: PLC0415
+        from purista.postgres.database import Database  # noqa: PLC0415
+
+        return PostgresLedger(Database(text, environment=environment))
+    if "://" in text:
+        scheme = text.partition("://")[0]
+        raise DeclarationError(
+            f"ledger: expected a postgresql:// address or the path of a SQLite file, got {scheme[:20]}://…"
+        )
+    from purista.ledgers.sqlite import SqliteLedger  # noqa: PLC0415
+    from purista.sqlite.file import SqliteFile  # noqa: PLC0415
+
+    return SqliteLedger(SqliteFile(str(Path(text).resolve()), environment=environment), clock=clock, deliver=False)

@@ -1,0 +1,50 @@
+"""What was decided, handed to the bridge or the queue that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from purista.bridges.base import Delivered, EventBridge
+from purista.errors import BridgeError
+from purista.ledgers.base import Outgoing
+from purista.messages import Message, load
+from purista.queues.base import Enqueued, QueueBridge
+
+__all__ = ["Carrier"]
+
+
+class Carrier:
+    """A :class:`~purista.gateway.publishing.Publisher` over an event bridge and a queue."""
+
+    def __init__(self, bridge: EventBridge, queue: QueueBridge) -> None:
+        self._bridge, self._queue = bridge, queue
+
+    async def publish_raw(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
+        """Send with confirmation; per message None or why it failed. An event that the ledger knows receivers of, and that
+        the bridge can give to none of them, has failed."""
+        wires = [load(message.message) for message in messages]
+        jobs = [number for number, wire in enumerate(wires) if "queueName" in wire]
+        events = [number for number, wire in enumerate(wires) if "queueName" not in wire]
+        results: list[Exception | None] = [None] * len(messages)
+        if events:
+            for number, delivered in zip(events, await self._bridge.publish([wires[n] for n in events]), strict=True):
+                results[number] = _published(messages[number], wires[number], delivered)
+        if jobs:
+            for number, enqueued in zip(jobs, await self._queue.enqueue([wires[n] for n in jobs]), strict=True):
+                results[number] = _enqueued(enqueued)
+        return results
+
+
+def _published(message: Outgoing, wire: Message, delivered: Delivered) -> Exception | None:
+    if delivered.error is not None:
+        return BridgeError(delivered.error)
+    if delivered.receivers or not message.roots:
+        return None
+    expected = ", ".join(address for _, address in message.roots)
+    return BridgeError(
+        f"expected {wire.get('eventName')!r} to reach {expected}, it reached nobody: start its service, which subscribes"
+    )
+
+
+def _enqueued(enqueued: Enqueued) -> Exception | None:
+    return None if enqueued.error is None else BridgeError(enqueued.error)

@@ -1,0 +1,92 @@
+"""One contract over a broker and a ledger of its own: RabbitMQ carries, PostgreSQL keeps, processes share nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from purista import Context, Cron, ServiceBuilder
+from purista.clock import from_iso
+from purista.distributed import AmqpBridge
+from purista.gateway.decide import Answer
+from purista.ledgers.base import Decision, Query, RunState
+from purista.ledgers.postgres import PostgresLedger
+from purista.postgres.database import Database
+from purista.schedulers.base import Call
+from purista.testing import ManualClock
+from tests.broker import Broker
+from tests.services import postgres, rabbitmq
+
+KEY = "user/1/monthlyBillingCycle"
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[Broker]:
+    broker = Broker(
+        "sub:user/1/startBilling", "queue:billing.run", "queue:mail", "cmd:user/1/archive", "completed:user/1/toCommand"
+    )
+    yield broker
+    await broker.end()
+
+
+def billing(done: list[str]) -> ServiceBuilder:
+    service = ServiceBuilder("user", version="1", description="Customers and their bills")
+
+    @service.queue_worker("billing.run")
+    def run_billing(context: Context, cycle: dict) -> None:
+        done.append(f"billed {cycle['cycleId']}")
+
+    @service.subscription("startBilling", event="billing.monthlyCycleDue")
+    async def start_billing(context: Context, cycle: dict) -> None:
+        await context.enqueue(run_billing, cycle)
+        answer = await context.invoke("user", "1", "archive", {"days": 30})
+        done.append(f"archived {answer['archived']}")
+
+    @service.command("archive")
+    async def archive(context: Context, payload: dict) -> dict:
+        return {"archived": payload["days"]}
+
+    options = {
+        "timezone": "Europe/Berlin",
+        "missed_run_policy": "runOnce",
+        "payload": {"cycleId": "{scheduled_at:%Y-%m}"},
+    }
+    service.schedule(
+        "monthlyBillingCycle", Cron("0 2 1 * *"), emit="billing.monthlyCycleDue", concurrency_policy="forbid", **options
+    )
+    service.schedule("toQueue", Cron("0 2 1 * *"), enqueue=run_billing, concurrency_policy="allow", **options)
+    service.schedule("toCommand", Cron("0 3 1 * *"), invoke=archive, concurrency_policy="forbid",
+                     **options | {"payload": {"days": 7}})  # fmt: skip
+    return service
+
+
+def bridge(broker: Broker, schema: str, clock: ManualClock) -> AmqpBridge:
+    ledger = PostgresLedger(Database(postgres(), schema=schema), clock=clock)
+    return AmqpBridge(rabbitmq(), ledger=ledger, clock=clock, prefix=broker.prefix, exchange=broker.prefix)
+
+
+async def ended(gateway: AmqpBridge, key: str) -> None:
+    for _ in range(1000):
+        rows = (await gateway.ledger.history(Query(key=key))).rows
+        if rows and rows[0].row.run is RunState.FINISHED:
+            assert rows[0].row.decision is Decision.PUBLISHED
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError([(run.row.decision, run.row.run, run.row.run_detail) for run in rows])
+
+
+async def test_a_call_in_one_process_becomes_work_in_another(broker: Broker, schema: str) -> None:
+    clock, done = ManualClock("2026-01-15T00:00:00Z"), []
+    worker, gateway = (bridge(broker, schema, clock) for _ in range(2))
+    async with gateway, await billing(done).get_instance(worker):
+        await clock.advance_to("2026-02-01T02:00:01Z")
+        due = from_iso("2026-02-01T01:00:00Z")
+        answers = await asyncio.gather(*[gateway.gateway.trigger(Call(KEY, scheduled_at=due)) for _ in range(3)])
+        assert {outcome.answer for outcome in answers} <= {Answer.ACCEPTED, Answer.DUPLICATE, Answer.RETRY}
+        for name in ("toQueue", "toCommand"):
+            assert (await gateway.gateway.trigger(Call(f"user/1/{name}"))).answer is Answer.ACCEPTED
+        for name in ("monthlyBillingCycle", "toQueue", "toCommand"):
+            await ended(gateway, f"user/1/{name}")
+    assert sorted(done) == ["archived 30", "billed 2026-02", "billed 2026-02"]

@@ -67,7 +67,7 @@ def begin(view: LedgerView, ask: Begin, now: int, permit_ms: int) -> tuple[Grant
         run_detail=None,
     )
     change = change_of(view, [_with(Run(row, run.parts), granted)], now=now, fence=fence)
-    return Granted(fence, now + permit_ms), change
+    return Granted(fence, now + permit_ms, permit_ms), change
 
 
 def _before(other: Run, run: Run, now: int) -> bool:

@@ -83,11 +83,12 @@ class Worker:
             return
         fence = permit_ms = None
         if run is not None and run.permit:
+            asked = self._node.clock.now()
             answer = await self._ask(delivery, run)
             if not isinstance(answer, Granted):
                 await self._not_granted(delivery, answer)
                 return
-            fence, permit_ms = answer.fence, answer.until - self._node.clock.now()
+            fence, permit_ms = answer.fence, answer.lasts_ms - (self._node.clock.now() - asked)
         if delivery.attempt > self._attempts(delivery):
             # It was taken that often and never settled: it kills its worker. Nobody shall try for ever.
             detail = f"taken {delivery.attempt - 1} times and never settled"

@@ -46,10 +46,12 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The right to work until ``until`` (ms), under ``fence``."""
+    """The right to work until ``until`` (ms of the ledger's clock), under ``fence``. ``lasts_ms`` is what is left of it when
+    it is granted: the same on every host, whatever its clock says."""
 
     fence: int
     until: int
+    lasts_ms: int
 
 
 @dataclass(frozen=True, slots=True)

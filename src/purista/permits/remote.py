@@ -1,0 +1,100 @@
+"""Permits of a process without a ledger: asked of a group of gateways, as commands over the event bridge."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from purista.auth.webhook import sign
+from purista.clock import Clock
+from purista.errors import BridgeError, HandlerError, InvokeTimeout, UnhandledError
+from purista.ledgers.base import RunRef, RunState
+from purista.messages import Address, Message, command, dump, new_id
+from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait, wire
+
+__all__ = ["RemotePermits"]
+
+log = logging.getLogger("purista.permits")
+ANSWER_SECONDS = 5.0
+REPORT_TRIES = 4
+
+Invoke = Callable[[Message, float], Coroutine[Any, Any, Any]]
+
+
+class RemotePermits:
+    """A :class:`~purista.permits.Permits` that asks ``group``. With ``key`` each ask is signed (Standard Webhooks)."""
+
+    transactional = False
+
+    def __init__(
+        self, invoke: Invoke, *, instance: str, clock: Clock, group: str = "default", key: bytes | None = None
+    ) -> None:
+        self._invoke, self._clock, self._key = invoke, clock, key
+        self._receiver = Address(wire.SERVICE, wire.VERSION, group)
+        self._sender = Address("purista-worker", wire.VERSION, "permits", instance)
+
+    async def begin(self, key: str, ask: Begin) -> Granted | Wait | Refused:
+        """See :class:`~purista.permits.Permits`. The permit counts from before the ask: it never lasts longer here."""
+        asked = self._clock.now()
+        answer = await self._ask(
+            wire.write_ask("begin", key, ask.run, part=ask.part, address=ask.address, worker=ask.worker), asked
+        )
+        return _one_of(answer, Granted, Wait, Refused)
+
+    async def renew(self, key: str, run: RunRef, part: str, fence: int) -> Renewed | Refused:
+        """See :class:`~purista.permits.Permits`."""
+        answer = await self._ask(wire.write_ask("renew", key, run, part=part, fence=fence), self._clock.now())
+        return _one_of(answer, Renewed, Refused)
+
+    async def spawn(self, key: str, ask: Spawn) -> bool:
+        """See :class:`~purista.permits.Permits`."""
+        body = wire.write_ask(
+            "spawn", key, ask.run, part=ask.part, fence=ask.fence, childRun=ask.child.run, childPart=ask.child.part,
+            childAddress=ask.child.address,
+        )  # fmt: skip
+        return _one_of(await self._ask(body, self._clock.now()), bool)
+
+    async def complete(self, key: str, run: RunRef | None, state: RunState) -> bool:
+        """See :class:`~purista.permits.Permits`."""
+        body = wire.write_ask("complete", key, run, state=state.value)
+        return _one_of(await self._report(body), bool)
+
+    async def end(self, key: str, report: End) -> bool:
+        """See :class:`~purista.permits.Permits`. A report is durable with the bridge and repeated until it is answered: told
+        twice, the second is stale and changes nothing."""
+        body = wire.write_ask(
+            "end", key, report.run, part=report.part, address=report.address, fence=report.fence,
+            outcome=None if report.outcome is None else report.outcome.value, detail=report.detail,
+        )  # fmt: skip
+        return _one_of(await self._report(body), bool)
+
+    async def _report(self, body: dict[str, Any]) -> Any:
+        for left in range(REPORT_TRIES - 1, -1, -1):
+            try:
+                return await self._ask(body, self._clock.now())
+            except InvokeTimeout:
+                if not left:
+                    raise
+                log.warning("no gateway answers; the report is sent again", extra={"action": "report_again"})
+        raise AssertionError("unreachable")
+
+    async def _ask(self, body: dict[str, Any], now: int) -> Any:
+        id_, parameter = new_id(), None
+        if self._key is not None:
+            seconds = now // 1000
+            parameter = {"timestamp": str(seconds), "signature": sign(self._key, id_, seconds, dump(body).encode())}
+        message = command(self._receiver, body, parameter, self._sender, id=id_, timestamp=now)
+        try:
+            return wire.read_answer(await self._invoke(message, ANSWER_SECONDS), now)
+        except ValueError as error:
+            raise BridgeError(str(error)) from error
+        except (HandlerError, UnhandledError) as error:
+            raise BridgeError(f"the gateway does not answer the ask: {error}") from error
+
+
+def _one_of(answer: Any, *kinds: type) -> Any:
+    if not isinstance(answer, kinds):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise BridgeError(f"expected {expected} of the gateway, got {type(answer).__name__}")
+    return answer

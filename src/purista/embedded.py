@@ -51,7 +51,7 @@ class DefaultEventBridge(Assembly):
                 'process; write DefaultEventBridge("purista.db", scheduler=…)'
             )
         parts = Parts(
-            LocalBridge(self.file, clock=clock),
+            LocalBridge(self.file, clock=clock, registered=True),
             SqliteQueue(self.file, clock=clock),
             SqliteLedger(self.file, clock=clock),
         )

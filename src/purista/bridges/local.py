@@ -31,11 +31,13 @@ def reply_address(instance: str) -> str:
 class LocalBridge:
     """An :class:`~purista.bridges.base.EventBridge` over a :class:`~purista.sqlite.file.SqliteFile`.
 
-    Volatile over ``":memory:"``: it forgets everything at the end and cannot serve an external scheduler.
+    Volatile over ``":memory:"``: it forgets everything at the end and cannot serve an external scheduler. ``registered``:
+    who wants what is written down by registrations alone, so that an old replica's consumers bring nothing back.
     """
 
-    def __init__(self, file: SqliteFile, *, clock: Clock | None = None) -> None:
+    def __init__(self, file: SqliteFile, *, clock: Clock | None = None, registered: bool = False) -> None:
         self.file = file
+        self._registered = registered
         self.volatile = file.volatile
         self._clock = clock or SystemClock()
         self._room = MailRoom(mailbox.SqliteMailbox(file), self._clock)
@@ -69,16 +71,21 @@ class LocalBridge:
         return await self.file.write(operation)
 
     async def declare(self, subscriptions: Sequence[Subscription]) -> None:
-        """Nothing: a registration writes them down in this file, together with the contracts."""
+        """Make them known, unless a registration does it, together with the contracts."""
+        for subscription in subscriptions:
+            await self._know(subscription)
 
     async def subscribe(self, subscription: Subscription, deliver: Deliver) -> Closeable:
         """Make the subscription known and start to deliver."""
-        if subscription.event is not None:
-            await self.file.write(lambda c: _remember(c, subscription, self._clock.now()))
-        elif subscription.address.startswith(REPLIES):
+        await self._know(subscription)
+        if subscription.address.startswith(REPLIES):
             before = self._clock.now() - FORGOTTEN_AFTER_MS
             await self.file.write(lambda c: mailbox.forget(c, REPLIES, before), durable=False)
         return self._room.consume(subscription.address, deliver, subscription.limits)
+
+    async def _know(self, subscription: Subscription) -> None:
+        if subscription.event is not None and not self._registered:
+            await self.file.write(lambda c: _remember(c, subscription, self._clock.now()))
 
     async def health(self) -> Health:
         """Whether the file answers."""

@@ -13,11 +13,10 @@ from purista.cli.output import Cell, Output, Row, complain, iso
 from purista.cli.place import registrar
 from purista.cli.when import local
 from purista.contract.rules import validate_app
-from purista.contract.schedule import Schedule
 from purista.registration.compare import Act, Step
 from purista.registration.entries import Difference
 from purista.registration.moves import DAYS, Moves
-from purista.registration.registrar import Planned
+from purista.registration.registrar import Declaration, Planned
 from purista.schedulers.base import Severity
 
 __all__ = ["ACT_STYLES", "drift", "moves_document", "moves_lines", "plan"]
@@ -58,11 +57,11 @@ async def drift(session: Session, app: App, out: Output, *, ledger: str | None, 
     return OK if all(one.nothing for one in found.values()) else PROBLEMS
 
 
-def _services(app: App) -> dict[str, dict[str, Sequence[Schedule]]]:
+def _services(app: App) -> dict[str, dict[str, Declaration]]:
     """Every service with its versions, in the order in which they are started."""
-    found: dict[str, dict[str, Sequence[Schedule]]] = {}
+    found: dict[str, dict[str, Declaration]] = {}
     for service in app.services:
-        found.setdefault(service.name, {})[service.version] = service.schedules
+        found.setdefault(service.name, {})[service.version] = service.schedules, service.wanted
     return found
 
 

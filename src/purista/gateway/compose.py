@@ -24,12 +24,14 @@ from purista.ledgers.base import (
     Run,
     RunState,
 )
+from purista.messages import derived_id
 
 __all__ = ["Composer", "asleep", "change_of", "outgoing_of"]
 
 CLAIM_LEASE_MS = 10_000
 TEMPLATES_AT_MOST = 50_000
 _TEMPLATES: dict[int, tuple[Schedule, CompiledTemplate]] = {}
+_WORKS = "sub:"
 _STARTS = (Decision.PUBLISHED, Decision.CLAIMED, Decision.HELD)
 _ROW_FIELDS = tuple(field.name for field in dataclass_fields(OccurrenceRow))
 
@@ -56,7 +58,7 @@ class Composer:
             runs += [_ended(ending, stands, now) for ending in plan.endings]
         runs += [self._released(view, run, fence, now) for run in plan.released if not _touched(run, runs)]
         for run in runs:
-            if not run.row.roots and self.transactional:
+            if not run.row.roots and self.transactional and not _listening(view):
                 continue  # nobody is there to receive it in this file
             if run.row.decision in (Decision.PUBLISHED, Decision.CLAIMED) and run.row.fence == fence:
                 message = outgoing_of(view, run, self.instance)
@@ -162,9 +164,11 @@ def outgoing_of(view: LedgerView, run: Run, instance: str) -> Outgoing | None:
     if schedule is None:
         return None
     row = run.row
-    roots = tuple([(part.part, part.address) for part in run.parts if part.root])
+    roots = [(part.part, part.address) for part in run.parts if part.root]
+    if schedule.target.kind is TargetKind.EVENT:
+        roots += [(derived_id(row.occurrence_id, address), address) for address in _listening(view)]
     part = roots[0][0] if schedule.target.kind is TargetKind.QUEUE else ""
-    return Outgoing(row.occurrence_id, written(schedule, row, part, instance), roots, visible_at=row.decided_at)
+    return Outgoing(row.occurrence_id, written(schedule, row, part, instance), tuple(roots), visible_at=row.decided_at)
 
 
 def _id(key: str, verdict: Verdict) -> str:
@@ -206,10 +210,15 @@ def _template(schedule: Schedule) -> CompiledTemplate:
     return known[1]
 
 
+def _listening(view: LedgerView) -> list[str]:
+    """Who gets the event without working for its run: schedules whose runs it ends."""
+    return [address for address in view.subscribers if not address.startswith(_WORKS)]
+
+
 def _roots(view: LedgerView, schedule: Schedule) -> Sequence[str]:
     target = schedule.target
     if target.kind is TargetKind.EVENT:
-        return view.subscribers
+        return [address for address in view.subscribers if address.startswith(_WORKS)]
     if target.kind is TargetKind.QUEUE:
         return (f"queue:{target.name}",)
     return (f"cmd:{target.service}/{target.version}/{target.name}",)

@@ -262,7 +262,9 @@ class Registration:
     changes: tuple[Change, ...] = ()
     subscriptions: Mapping[str, Sequence[str]] = field(default_factory=dict)  # event → addresses
     at: int = 0
-    subscriber: str = ""  # addresses with this prefix that are not named any more are forgotten
+    subscribers: tuple[
+        str, ...
+    ] = ()  # addresses, or beginnings that end in "/": what is not named any more is forgotten
 
 
 @value(frozen=True, slots=True)

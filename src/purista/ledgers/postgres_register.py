@@ -58,11 +58,11 @@ async def register(connection: Any, registration: Registration) -> None:
 
 async def _subscribe(connection: Any, registration: Registration) -> None:
     wanted = sorted({(event, at) for event, found in registration.subscriptions.items() for at in found})
-    if registration.subscriber:
+    for owned in registration.subscribers:
         await connection.execute(
-            "DELETE FROM subscriptions WHERE starts_with(address, $1)"
+            "DELETE FROM subscriptions WHERE (address = $1 OR ($1 LIKE '%/' AND starts_with(address, $1)))"
             " AND (event, address) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))",
-            registration.subscriber, [event for event, _ in wanted], [address for _, address in wanted],
+            owned, [event for event, _ in wanted], [address for _, address in wanted],
         )  # fmt: skip
     await connection.executemany(
         "INSERT INTO subscriptions (event, address, seen_at) VALUES ($1, $2, $3)"

@@ -344,10 +344,11 @@ def _subscribe(connection: sqlite3.Connection, registration: Registration) -> bo
     """Whether anything was new, or is gone."""
     before = connection.total_changes
     wanted = {(event, address) for event, addresses in registration.subscriptions.items() for address in addresses}
-    if registration.subscriber:
-        prefix = registration.subscriber
+    for owned in registration.subscribers:
         known = connection.execute(
-            "SELECT event, address FROM subscriptions WHERE substr(address, 1, ?) = ?", (len(prefix), prefix)
+            "SELECT event, address FROM subscriptions WHERE address = ?1"
+            " OR (substr(?1, -1) = '/' AND substr(address, 1, length(?1)) = ?1)",
+            (owned,),
         ).fetchall()
         # What is no longer declared would collect messages that nobody reads.
         connection.executemany(

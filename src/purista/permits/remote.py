@@ -40,12 +40,14 @@ class RemotePermits:
         answer = await self._ask(
             wire.write_ask("begin", key, ask.run, part=ask.part, address=ask.address, worker=ask.worker), asked
         )
-        return _one_of(answer, Granted, Wait, Refused)
+        granted: Granted | Wait | Refused = _one_of(answer, Granted, Wait, Refused)
+        return granted
 
     async def renew(self, key: str, run: RunRef, part: str, fence: int) -> Renewed | Refused:
         """See :class:`~purista.permits.Permits`."""
         answer = await self._ask(wire.write_ask("renew", key, run, part=part, fence=fence), self._clock.now())
-        return _one_of(answer, Renewed, Refused)
+        renewed: Renewed | Refused = _one_of(answer, Renewed, Refused)
+        return renewed
 
     async def spawn(self, key: str, ask: Spawn) -> bool:
         """See :class:`~purista.permits.Permits`."""
@@ -53,12 +55,12 @@ class RemotePermits:
             "spawn", key, ask.run, part=ask.part, fence=ask.fence, childRun=ask.child.run, childPart=ask.child.part,
             childAddress=ask.child.address,
         )  # fmt: skip
-        return _one_of(await self._ask(body, self._clock.now()), bool)
+        return bool(_one_of(await self._ask(body, self._clock.now()), bool))
 
     async def complete(self, key: str, run: RunRef | None, state: RunState) -> bool:
         """See :class:`~purista.permits.Permits`."""
         body = wire.write_ask("complete", key, run, state=state.value)
-        return _one_of(await self._report(body), bool)
+        return bool(_one_of(await self._report(body), bool))
 
     async def end(self, key: str, report: End) -> bool:
         """See :class:`~purista.permits.Permits`. A report is durable with the bridge and repeated until it is answered: told
@@ -67,7 +69,7 @@ class RemotePermits:
             "end", key, report.run, part=report.part, address=report.address, fence=report.fence,
             outcome=None if report.outcome is None else report.outcome.value, detail=report.detail,
         )  # fmt: skip
-        return _one_of(await self._report(body), bool)
+        return bool(_one_of(await self._report(body), bool))
 
     async def _report(self, body: dict[str, Any]) -> Any:
         for left in range(REPORT_TRIES - 1, -1, -1):

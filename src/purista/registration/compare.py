@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,13 +41,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a registration will write. ``verified_only``: the slice is older than what is registered."""
+    """What a registration will write. ``verified_only``: the slice is older than what is registered, or says the same at an
+    older revision; nothing of it is taken.
+    """
 
     steps: tuple[Step, ...]
     changes: tuple[Change, ...]
     slice: Slice | None
     verified_only: bool = False
     why: str = ""
+    same: bool = False  # verified only, and nothing differs
 
 
 def lineage_id(environment: str, key: str) -> str:
@@ -54,10 +58,11 @@ def lineage_id(environment: str, key: str) -> str:
     return hashlib.sha256(f"{environment}\0{key}".encode()).hexdigest()[:16]
 
 
-def slice_digest(meanings: Mapping[str, str]) -> str:
-    """One digest over the digests of a slice's schedules by key."""
-    text = "\n".join(sorted(f"{key} {meaning}" for key, meaning in meanings.items()))
-    return hashlib.sha256(text.encode()).hexdigest()
+def slice_digest(meanings: Mapping[str, str], subscriptions: Sequence[tuple[str, str]] = ()) -> str:
+    """One digest over a slice: its schedules' digests by key, and which addresses want which events."""
+    lines = sorted(f"{key} {meaning}" for key, meaning in meanings.items())
+    lines += sorted({json.dumps(pair) for pair in subscriptions})
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def after(change: Change) -> Lineage:
@@ -106,18 +111,23 @@ def compare(
     revision: int | None,
     lateness: int,
     now: int,
+    subscriptions: Sequence[tuple[str, str]] = (),
+    by_hand: bool = False,
 ) -> Comparison:
     """What must be written so that the ledger holds ``schedules`` for ``service`` (name, version, environment).
 
     ``known`` maps every candidate key that the ledger knows to its lineage. The same input gives the same comparison.
+    ``by_hand``: a person says so, whatever is registered; the registered revision stays.
     """
     name, version, environment = service
     meanings = {s.key: digest(s) for s in schedules}
-    wanted = slice_digest(meanings)
-    blocked = _older(registered, wanted, revision)
-    if blocked:
-        kept = tuple(Step(Act.KEPT, s.key, blocked) for s in schedules)
-        return Comparison(kept, (), None, verified_only=True, why=blocked)
+    wanted = slice_digest(meanings, subscriptions)
+    if by_hand:
+        revision = None if registered is None else registered.revision
+    elif blocked := _older(registered, wanted, revision):
+        same = registered is not None and registered.digest == wanted
+        kept = tuple(Step(Act.UNCHANGED if same else Act.KEPT, s.key, blocked) for s in schedules)
+        return Comparison(kept, (), None, verified_only=True, why=blocked, same=same)
     steps: list[Step] = []
     changes: list[Change] = []
     for schedule in schedules:
@@ -155,18 +165,21 @@ def compare(
 
 def _older(registered: Slice | None, wanted: str, revision: int | None) -> str:
     """Why this slice must not be applied; empty when it may."""
-    if registered is None or registered.digest == wanted:
+    if registered is None:
         return ""
-    if revision is not None and registered.revision is not None:
+    if registered.revision is not None:
+        if revision is None:
+            return f"revision {registered.revision} is registered, this process states none; set PURISTA_REVISION"
         if revision < registered.revision:
             return f"revision {registered.revision} is registered, this is revision {revision}"
-        if revision == registered.revision:
-            return f"revision {revision} is registered with other contracts; a change needs a higher PURISTA_REVISION"
+        if revision == registered.revision and wanted != registered.digest:
+            return (
+                f"revision {revision} is registered with other contracts or subscriptions; "
+                "a change needs a higher PURISTA_REVISION"
+            )
         return ""
-    if revision is None and wanted in registered.replaced:
-        return "these contracts were replaced once already; set PURISTA_REVISION to roll back"
-    if revision is None and registered.revision is not None:
-        return f"revision {registered.revision} is registered, this process states none; set PURISTA_REVISION"
+    if revision is None and wanted != registered.digest and wanted in registered.replaced:
+        return "these contracts and subscriptions were replaced once already; set PURISTA_REVISION to roll back"
     return ""
 
 

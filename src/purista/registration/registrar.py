@@ -21,6 +21,8 @@ __all__ = ["Mode", "Planned", "Registered", "Registrar", "Scheduler"]
 log = logging.getLogger("purista.registration")
 STALE_TRIES = 50
 DEFAULT_LATENESS_MS = 60_000
+Declaration = tuple[Sequence[Schedule], Sequence[tuple[str, str]]]
+"""What a service version declares: its schedules, and which addresses want which events."""
 Registry = Sequence[tuple[Slice, tuple[Lineage, ...]]]
 """What the ledger has registered."""
 
@@ -112,20 +114,28 @@ class Registrar:
         :raises RegistrationError: the scheduler could not be configured; the ledger knows the contracts all the same.
         :raises RegistrationMismatch: what was read back is not what was written.
         """
-        comparison = await self._write(service, version, self._here(schedules), subscriptions)
+        return await self._register(service, version, schedules, subscriptions)
+
+    async def _register(
+        self, service: str, version: str, schedules: Sequence[Schedule], subscriptions: Sequence[tuple[str, str]],
+        *, by_hand: bool = False,
+    ) -> Registered:  # fmt: skip
+        comparison = await self._write(service, version, self._here(schedules), subscriptions, by_hand=by_hand)
         if self._scheduler is None or self._mode is Mode.OFF:
             return Registered(comparison)
         return await self._configure(self._scheduler, service, comparison)
 
-    async def plan(self, service: str, versions: Mapping[str, Sequence[Schedule]]) -> Planned:
+    async def plan(self, service: str, versions: Mapping[str, Declaration]) -> Planned:
         """What :meth:`register` would do, one version after the other. Writes nothing: it looks at the ledger and lists the
         scheduler's entries once.
         """
         planned: dict[str, Lineage] = {}
         comparisons: dict[str, Comparison] = {}
         slices = await self._ledger.registered()
-        for version, schedules in versions.items():
-            comparison = await self._compare(service, version, self._here(schedules), slices, planned)
+        for version, (schedules, subscriptions) in versions.items():
+            comparison = await self._compare(
+                service, version, self._here(schedules), slices, planned, subscriptions=subscriptions
+            )
             comparisons[version] = comparison
             planned |= {change.key: after(change) for change in comparison.changes}
         steps = [step for comparison in comparisons.values() for step in comparison.steps]
@@ -148,16 +158,12 @@ class Registrar:
         return [slice_ for slice_, _ in await self._ledger.registered() if slice_.environment == self._environment]
 
     async def prune(self, service: str, version: str) -> Registered:
-        """Register that nothing is declared any more, by a person's word: it counts as newer than what is registered.
+        """Register that nothing is declared any more, by a person's word. The registered revision stays, so that no process of
+        that deployment brings anything back, and the next deployment does.
 
         :raises RegistrationError: the scheduler could not be changed; the ledger has the tombstones all the same.
         """
-        known = [s.revision for s in await self.slices() if (s.service, s.version) == (service, version)]
-        newer = Registrar(
-            self._ledger, scheduler=self._scheduler, environment=self._environment, mode=self._mode,
-            revision=next((revision + 1 for revision in known if revision is not None), None),
-        )  # fmt: skip
-        return await newer.register(service, version, ())
+        return await self._register(service, version, (), (), by_hand=True)
 
     async def drift(self, service: str) -> Difference:
         """What is live in the scheduler against what the ledger says shall be."""
@@ -168,18 +174,30 @@ class Registrar:
         return [s for s in schedules if not s.environments or self._environment in s.environments]
 
     async def _write(
-        self, service: str, version: str, schedules: Sequence[Schedule], subscriptions: Sequence[tuple[str, str]]
-    ) -> Comparison:
+        self, service: str, version: str, schedules: Sequence[Schedule], subscriptions: Sequence[tuple[str, str]],
+        *, by_hand: bool,
+    ) -> Comparison:  # fmt: skip
         events: dict[str, list[str]] = {}
         for event, address in subscriptions:
             events.setdefault(event, []).append(address)
         for _ in range(STALE_TRIES):
-            comparison = await self._compare(service, version, schedules, await self._ledger.registered())
-            if comparison.verified_only:
-                return comparison  # of an old replica nothing is taken, its subscriptions neither
-            registration = Registration(
-                comparison.slice, comparison.changes, events, self._ledger.clock.now(), f"sub:{service}/{version}/"
+            comparison = await self._compare(
+                service,
+                version,
+                schedules,
+                await self._ledger.registered(),
+                subscriptions=subscriptions,
+                by_hand=by_hand,
             )
+            if comparison.verified_only:  # of an old replica nothing is taken, its subscriptions neither
+                level = logging.INFO if comparison.same else logging.WARNING
+                name = f"{service}/{version}"
+                log.log(level, "%s: not registered: %s", name, comparison.why, extra={"action": "not_registered"})
+                return comparison
+            registration = Registration(
+                comparison.slice, comparison.changes, events, self._ledger.clock.now(),
+                self._owned(service, version, comparison),
+            )  # fmt: skip
             if all(await self._ledger.commit(comparison.changes, (), registration)):
                 for step in comparison.steps:
                     level = logging.WARNING if step.act is Act.KEPT else logging.INFO
@@ -189,9 +207,14 @@ class Registrar:
                 return comparison
         raise LedgerError(f"the ledger is too busy: {STALE_TRIES} attempts to register {service} were overtaken")
 
+    def _owned(self, service: str, version: str, comparison: Comparison) -> tuple[str, ...]:
+        """Whose subscriptions this slice says all of: its handlers', and the completions of its schedules, old and new."""
+        return f"sub:{service}/{version}/", *(f"completed:{step.key}" for step in comparison.steps)
+
     async def _compare(
         self, service: str, version: str, schedules: Sequence[Schedule], slices: Registry,
-        planned: Mapping[str, Lineage] | None = None,
+        planned: Mapping[str, Lineage] | None = None, *, subscriptions: Sequence[tuple[str, str]] = (),
+        by_hand: bool = False,
     ) -> Comparison:  # fmt: skip
         mine = next(
             (s for s, _ in slices if (s.service, s.version, s.environment) == (service, version, self._environment)),
@@ -215,7 +238,8 @@ class Registrar:
                 known[schedule.key] = older[schedule.name]  # the lineage survives the service's version
         return compare(
             (service, version, self._environment), schedules, mine, known,
-            revision=self._revision, lateness=self._lateness(), now=self._ledger.clock.now(),
+            revision=self._revision, lateness=self._lateness(), now=self._ledger.clock.now(), subscriptions=subscriptions,
+            by_hand=by_hand,
         )  # fmt: skip
 
     def _lateness(self) -> int:

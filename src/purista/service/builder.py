@@ -206,6 +206,12 @@ class ServiceBuilder:
         """Begin a schedule."""
         return ScheduleBuilder(self, name, description)
 
+    @property
+    def wanted(self) -> tuple[tuple[str, str], ...]:
+        """Which events this service wants at which addresses: its subscriptions', and the results that end its runs."""
+        completions = [(s.completed_by, f"completed:{s.key}") for s in self.schedules if s.completed_by is not None]
+        return (*completions, *((s.event, s.address) for s in self.subscriptions))
+
     def add_schedule_definition(self, *definitions: ScheduleDefinition) -> ServiceBuilder:
         """Make definitions part of this service.
 

@@ -67,6 +67,11 @@ class SubscriptionDef(HandlerDef):
 
     event: str
 
+    @property
+    def address(self) -> str:
+        """Where its messages are delivered."""
+        return f"sub:{self.service}/{self.version}/{self.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandDef(HandlerDef):

@@ -105,8 +105,8 @@ class ServiceInstance:
 
     def declared(self) -> Declared:
         """What this service registers."""
-        wanted = tuple((s.event, _address(s)) for s in self.builder.subscriptions)
-        return Declared(self.builder.name, self.builder.version, tuple(self.builder.schedules), wanted)
+        builder = self.builder
+        return Declared(builder.name, builder.version, tuple(builder.schedules), builder.wanted)
 
     def _subscriptions(self) -> list[Subscription]:
         """What must be there before a gateway learns of it."""
@@ -117,7 +117,7 @@ class ServiceInstance:
         return Subscription(f"completed:{schedule.key}", schedule.completed_by, self._node.limits)
 
     def _wanted(self, subscription: SubscriptionDef) -> Subscription:
-        return Subscription(_address(subscription), subscription.event, self._limits(subscription))
+        return Subscription(subscription.address, subscription.event, self._limits(subscription))
 
     async def _consume(self) -> None:
         """Open the consumers. A thread for each delivery that may be in work: a sync handler may wait for a sync command."""
@@ -127,8 +127,8 @@ class ServiceInstance:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"{builder.name}-handler")
         for schedule in builder.schedules:
             if schedule.completed_by is not None:
-                completed = self._completion(schedule)
-                self._work.append(await bridge.subscribe(completed, self._completed(schedule.key)))
+                receive = self._completed(schedule.key, schedule.completed_by)
+                self._work.append(await bridge.subscribe(self._completion(schedule), receive))
         for command in builder.commands:
             address = f"cmd:{command.service}/{command.version}/{command.name}"
             worker = self._worker(command, address, _command_payload, answers=True)
@@ -141,12 +141,22 @@ class ServiceInstance:
             worker = self._worker(queue, f"queue:{queue.name}", _payload)
             self._work.append(await self._node.queue.consume(queue.name, worker, self._limits(queue)))
 
-    def _completed(self, key: str) -> Deliver:
+    def _completed(self, key: str, event: str) -> Deliver:
         """Ends the run that a result event belongs to: the one it was emitted in, else the schedule's oldest open one."""
 
         async def deliver(delivery: Delivery) -> None:
             try:
-                ref, state = _result_of(load(delivery.body), key)
+                message = load(delivery.body)
+                if message.get("eventName") != event:
+                    log.info(
+                        "%s is not ended by %s any more",
+                        key,
+                        message.get("eventName"),
+                        extra={"action": "stale_result"},
+                    )
+                    await delivery.ack()
+                    return
+                ref, state = _result_of(message, key)
             except (ValueError, TypeError, RecursionError) as error:
                 await delivery.dead(readable(f"expected a result event, got something else: {error}"))
                 return
@@ -212,10 +222,6 @@ class ServiceInstance:
             log.exception("a result is no JSON", extra={"action": "result_refused", "message_id": message["id"]})
             answer = command_error(message, instance, now)
         await self._node.bridge.publish([answer])
-
-
-def _address(subscription: SubscriptionDef) -> str:
-    return f"sub:{subscription.service}/{subscription.version}/{subscription.name}"
 
 
 async def _together(acts: Iterable[Coroutine[Any, Any, None]]) -> None:

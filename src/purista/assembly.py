@@ -66,7 +66,7 @@ class Assembly:
         self.instance = instance or new_id()
         self.limits = limits or Limits()
         self.bridge, self.queue, self.ledger = parts.bridge, parts.queue, parts.ledger
-        self.volatile = parts.bridge.volatile
+        self.volatile, self.remembers = parts.bridge.volatile, parts.bridge.remembers
         options: dict[str, Any] = {} if permit_ms is None else {"permit_ms": permit_ms}
         publisher = parts.publisher
         if publisher is None and not parts.ledger.transactional:

@@ -25,7 +25,12 @@ KEY = "user/1/monthlyBillingCycle"
 @pytest.fixture
 async def broker() -> AsyncIterator[Broker]:
     broker = Broker(
-        "sub:user/1/startBilling", "queue:billing.run", "queue:mail", "cmd:user/1/archive", "completed:user/1/toCommand"
+        "sub:user/1/startBilling",
+        "sub:user/1/note",
+        "queue:billing.run",
+        "queue:mail",
+        "cmd:user/1/archive",
+        "completed:user/1/toCommand",
     )
     yield broker
     await broker.end()
@@ -56,6 +61,12 @@ def billing(done: list[str]) -> ServiceBuilder:
     service.schedule(
         "monthlyBillingCycle", Cron("0 2 1 * *"), emit="billing.monthlyCycleDue", concurrency_policy="forbid", **options
     )
+
+    @service.subscription("note", event="noted", once=True)
+    async def note(context: Context, payload: dict) -> None:
+        done.append("noted")
+
+    service.schedule("toNote", Cron("0 2 1 * *"), emit="noted", concurrency_policy="allow", **options)
     service.schedule("toQueue", Cron("0 2 1 * *"), enqueue=run_billing, concurrency_policy="allow", **options)
     service.schedule("toCommand", Cron("0 3 1 * *"), invoke=archive, concurrency_policy="forbid",
                      **options | {"payload": {"days": 7}})  # fmt: skip
@@ -90,3 +101,34 @@ async def test_a_call_in_one_process_becomes_work_in_another(broker: Broker, sch
         for name in ("monthlyBillingCycle", "toQueue", "toCommand"):
             await ended(gateway, f"user/1/{name}")
     assert sorted(done) == ["archived 30", "billed 2026-02", "billed 2026-02"]
+
+
+async def test_what_is_published_twice_is_worked_once(broker: Broker, schema: str) -> None:
+    """RabbitMQ remembers no ids: for ``once`` the ledger does, under ``allow`` as well."""
+    clock, done = ManualClock("2026-01-15T00:00:00Z"), []
+    worker, gateway = (bridge(broker, schema, clock) for _ in range(2))
+    enqueue, publish = gateway.queue.enqueue, gateway.bridge.publish
+
+    async def enqueue_twice(jobs):
+        await enqueue(jobs)
+        return await enqueue(jobs)
+
+    async def publish_twice(messages):
+        await publish(messages)
+        return await publish(messages)
+
+    gateway.queue.enqueue, gateway.bridge.publish = enqueue_twice, publish_twice
+    async with gateway, await billing(done).get_instance(worker):
+        await clock.advance_to("2026-02-01T02:00:01Z")
+        for name in ("toNote", "toQueue"):
+            assert (await gateway.gateway.trigger(Call(f"user/1/{name}"))).answer is Answer.ACCEPTED
+        for name in ("toNote", "toQueue"):
+            await ended(gateway, f"user/1/{name}")
+        for address in ("sub:user/1/note", "queue:billing.run"):
+            async with worker.bridge.link.channel() as channel:
+                for _ in range(500):
+                    counted = await channel.queue_declare(broker.queue(address), passive=True)
+                    if not counted.message_count:
+                        break
+                    await asyncio.sleep(0.01)
+    assert sorted(done) == ["billed 2026-02", "noted"]

@@ -30,7 +30,9 @@ async def ledger(clock: ManualClock) -> AsyncIterator[SqliteLedger]:
         yield opened
 
 
-async def deploy(ledger: SqliteLedger, revision: int | None, cron: str = OLD, wanted: Sequence[tuple[str, str]] = (A,)) -> str:
+async def deploy(
+    ledger: SqliteLedger, revision: int | None, cron: str = OLD, wanted: Sequence[tuple[str, str]] = (A,)
+) -> str:
     """What was said against it."""
     done = await Registrar(ledger, revision=revision).register("user", "1", [schedule(cron=cron)], wanted)
     return done.comparison.why
@@ -80,9 +82,7 @@ async def test_the_registered_revision_never_goes_down(ledger: SqliteLedger) -> 
     assert await revision(ledger) == 42
 
 
-async def test_a_deployment_that_is_not_applied_says_so(
-    ledger: SqliteLedger, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_deployment_that_is_not_applied_says_so(ledger: SqliteLedger, caplog: pytest.LogCaptureFixture) -> None:
     await deploy(ledger, 41)
     with caplog.at_level(logging.INFO, "purista.registration"):
         await deploy(ledger, 40)

@@ -31,6 +31,7 @@ class AmqpExchange:
     """
 
     volatile = False
+    remembers = False
 
     def __init__(self, link: Link, *, clock: Clock | None = None) -> None:
         self.link = link

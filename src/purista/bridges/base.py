@@ -47,6 +47,7 @@ class EventBridge(Protocol):
     """
 
     volatile: bool
+    remembers: bool  # a message that is published again is dropped, also after it was worked
 
     async def start(self) -> None:
         """Connect."""

@@ -35,6 +35,8 @@ class LocalBridge:
     who wants what is written down by registrations alone, so that an old replica's consumers bring nothing back.
     """
 
+    remembers = True
+
     def __init__(self, file: SqliteFile, *, clock: Clock | None = None, registered: bool = False) -> None:
         self.file = file
         self._registered = registered

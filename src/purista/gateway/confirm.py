@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from purista.gateway.compose import change_of
+from purista.gateway.slots import exclusive
 from purista.ledgers.base import Change, Decision, LedgerView, Run, RunRef
 
 __all__ = ["Mark", "confirm"]
@@ -42,10 +43,5 @@ def _marked(view: LedgerView, run: Run, now: int, *, published: bool) -> Run:
     row = run.row
     if not published:
         return Run(replace(row, lease_until=now), run.parts)
-    still_open = 0 if row.run is None else 2 if row.open == 2 and _exclusive(view) else 1
+    still_open = 0 if row.run is None else 2 if row.open == 2 and exclusive(view) else 1
     return Run(replace(row, decision=Decision.PUBLISHED, lease_until=None, open=still_open), run.parts)
-
-
-def _exclusive(view: LedgerView) -> bool:
-    schedule = view.lineage.contracts[-1].schedule
-    return schedule is not None and schedule.concurrency_policy != "allow"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from purista.gateway.compose import Composer, change_of
 from purista.gateway.decide import Answer, Plan
-from purista.gateway.slots import CLOCK_SKEW_MS, Standing, blocking, over, slot_free_at, standing
+from purista.gateway.slots import CLOCK_SKEW_MS, Standing, blocking, exclusive, over, slot_free_at, standing
 from purista.ledgers.base import Change, Decision, LedgerView, Part, Run, RunRef, RunState, Settled
 from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
 
@@ -28,7 +28,11 @@ def _with(run: Run, part: Part) -> Run:
 
 
 def begin(view: LedgerView, ask: Begin, now: int, permit_ms: int) -> tuple[Granted | Wait | Refused, Change | None]:
-    """Grant, postpone or refuse the right to work (DESIGN's protocol, points 5 and 6)."""
+    """Grant, postpone or refuse the right to work (DESIGN's protocol, points 5 and 6).
+
+    Under ``allow`` a handler may ask, too, where nothing else remembers what was worked: then runs do not wait for each other.
+    """
+    alone = exclusive(view)
     run = _find(view, ask.run)
     if run is None:
         return Refused("unknown run", unknown=True), None
@@ -48,7 +52,7 @@ def begin(view: LedgerView, ask: Begin, now: int, permit_ms: int) -> tuple[Grant
         # Not at its expiry: who came then would be asked to come again each millisecond until the slot is free.
         free = (part.permit_until or now) + CLOCK_SKEW_MS
         return Wait(max(1, free - now), "another worker holds this delivery"), None
-    others = [o for o in blocking(view.open, now) if o is not run and _before(o, run, now)]
+    others = [o for o in blocking(view.open, now) if alone and o is not run and _before(o, run, now)]
     if others:
         return Wait(_patience(others, now), f"run {others[0].row.occurrence_id} is working"), None
     fence = view.lineage.fence + 1
@@ -62,7 +66,7 @@ def begin(view: LedgerView, ask: Begin, now: int, permit_ms: int) -> tuple[Grant
         decision=Decision.PUBLISHED,
         lease_until=None,
         run=RunState.OPEN,
-        open=2,
+        open=2 if alone else 1,
         run_ended_at=None,
         run_detail=None,
     )

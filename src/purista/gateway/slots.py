@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from purista.ledgers.base import Decision, Run, RunState
+from purista.contract.schedule import ConcurrencyPolicy
+from purista.ledgers.base import Decision, LedgerView, Run, RunState
 
-__all__ = ["CLOCK_SKEW_MS", "Standing", "blocking", "over", "slot_free_at", "standing", "wake_at"]
+__all__ = ["CLOCK_SKEW_MS", "Standing", "blocking", "exclusive", "over", "slot_free_at", "standing", "wake_at"]
 
 CLOCK_SKEW_MS = 2_000
 """A permit's slot is free only this long after it expired: clocks of workers and ledger may differ by so much."""
@@ -57,6 +58,12 @@ def over(run: Run) -> bool:
 def blocking(runs: Iterable[Run], now: int) -> list[Run]:
     """Published runs that stand in the way of another one."""
     return [run for run in runs if run.row.open and standing(run, now) in (Standing.WORKING, Standing.WAITING)]
+
+
+def exclusive(view: LedgerView) -> bool:
+    """Whether runs of this lineage must not work at the same time, by the contract in force."""
+    schedule = view.lineage.contracts[-1].schedule
+    return schedule is not None and schedule.concurrency_policy is not ConcurrencyPolicy.ALLOW
 
 
 def slot_free_at(run: Run) -> int | None:

@@ -27,6 +27,8 @@ class AmqpQueue:
     Nothing remembers ids here: a job that is enqueued again is worked again, unless it belongs to a run that needs a permit.
     """
 
+    remembers = False
+
     def __init__(self, link: Link, *, clock: Clock | None = None) -> None:
         self.link = link
         self._clock = clock or SystemClock()

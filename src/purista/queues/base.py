@@ -34,11 +34,14 @@ class DeadJob:
 class QueueBridge(Protocol):
     """Durable work. Laws (``purista.testing.QueueSuite``):
 
-    - what ``enqueue`` answered is durable; an id or idempotency key is worked once, also after it was worked;
+    - what ``enqueue`` answered is durable; an id or idempotency key is worked once, also after it was worked (where the
+      queue ``remembers``: else it comes again under the same id);
     - a job is with one worker at a time while its lease is renewed; a lost lease gives it to another, attempt + 1;
     - a job is not seen before its ``scheduledAt``;
     - after ``maxAttempts`` failures it is in the dead letters with a reason, and can be brought back.
     """
+
+    remembers: bool  # a job that is enqueued again is dropped, also after it was worked
 
     async def start(self) -> None:
         """Connect."""

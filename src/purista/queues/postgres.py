@@ -19,6 +19,8 @@ __all__ = ["PostgresQueue"]
 class PostgresQueue:
     """A :class:`~purista.queues.base.QueueBridge` over a :class:`~purista.postgres.database.Database`."""
 
+    remembers = True
+
     def __init__(self, database: Database, *, clock: Clock | None = None) -> None:
         self.database = database
         self._clock = clock or SystemClock()

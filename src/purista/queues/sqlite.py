@@ -24,6 +24,8 @@ def queue_address(queue: str) -> str:
 class SqliteQueue:
     """A :class:`~purista.queues.base.QueueBridge` over a :class:`~purista.sqlite.file.SqliteFile`."""
 
+    remembers = True
+
     def __init__(self, file: SqliteFile, *, clock: Clock | None = None) -> None:
         self.file = file
         self._clock = clock or SystemClock()

@@ -27,8 +27,8 @@ Handler = Callable[..., Any]
 class HandlerOptions:
     """How often and how carefully a handler is called.
 
-    ``once`` remembers finished delivery ids, so that a repeated delivery is not handled again; ``None`` means nobody
-    said, which is no. ``max_attempts`` counts the first one. ``visibility_timeout_ms`` is how long a job is
+    ``once`` remembers finished delivery ids of scheduled work, so that a repeated delivery is not handled again; ``None``
+    means nobody said, which is no. ``max_attempts`` counts the first one. ``visibility_timeout_ms`` is how long a job is
     invisible to others while nobody renews it. ``result_event`` is emitted when the handler has returned.
     """
 

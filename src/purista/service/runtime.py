@@ -174,7 +174,7 @@ class ServiceInstance:
     ) -> Worker:
         handled = Handled(
             address, definition.handler, definition.is_async, _reader(definition, read), answers,
-            definition.options.max_attempts, definition.options.visibility_timeout_ms,
+            definition.options.max_attempts, definition.options.visibility_timeout_ms, self._asks(definition),
         )  # fmt: skip
         sender = Address(definition.service, definition.version, definition.name, self._node.instance)
 
@@ -190,6 +190,11 @@ class ServiceInstance:
             self._node, handled, context_of, self._executor, self._respond if answers else None,
             result_event=definition.options.result_event, dump=dumper(None),
         )  # fmt: skip
+
+    def _asks(self, definition: HandlerDef) -> bool:
+        """Whether the ledger must remember its deliveries, because what carries them does not."""
+        carrier = self._node.queue if isinstance(definition, QueueWorkerDef) else self._node.bridge
+        return bool(definition.options.once) and not carrier.remembers
 
     def _queue_of(self, target: Any) -> tuple[str, Callable[[Any], Any], int]:
         """Queue, payload check and attempts of what a handler enqueues to: a worker function or a queue's name."""

@@ -38,6 +38,7 @@ class Handled:
     answers: bool = False
     max_attempts: int | None = None  # None: as the message says
     lease_ms: int | None = None  # None: as everywhere in this process
+    once: bool = False  # ask for a permit even where none is needed: nothing else remembers what was worked
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Worker:
             await delivery.dead(readable(f"expected a PURISTA message, got something else: {error}"))
             return
         fence = permit_ms = None
-        if run is not None and run.permit:
+        if run is not None and (run.permit or self._handled.once):
             asked = self._node.clock.now()
             answer = await self._ask(delivery, run)
             if not isinstance(answer, Granted):

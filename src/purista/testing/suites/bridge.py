@@ -43,6 +43,7 @@ class BridgeSuite(Pace):
     async def test_it_says_whether_it_forgets(self, bridge: EventBridge) -> None:
         """``volatile`` is true to what was declared, and health answers."""
         assert bridge.volatile is self.volatile
+        assert bridge.remembers is self.remembers
         assert (await bridge.health()).ok
 
     async def test_an_event_reaches_every_subscription_of_it(self, bridge: EventBridge) -> None:

@@ -9,11 +9,12 @@ from purista.clock import Clock, SystemClock
 from purista.delivery import Limits
 from purista.errors import DeclarationError
 from purista.ledgers.base import Ledger
+from purista.outpost import Outpost
 from purista.queues.base import QueueBridge
 from purista.registration.registrar import Scheduler
 from purista.settings import Settings
 
-__all__ = ["AmqpBridge", "ledger_at"]
+__all__ = ["AmqpBridge", "AmqpOutpost", "ledger_at"]
 
 
 class AmqpBridge(Assembly):
@@ -56,6 +57,35 @@ class AmqpBridge(Assembly):
         super().__init__(
             parts, clock=clock, environment=environment, scheduler=scheduler, revision=revision, registration=registration,
             limits=limits, permit_ms=permit_ms, instance=instance,
+        )  # fmt: skip
+
+
+class AmqpOutpost(Outpost):
+    """Services over RabbitMQ in a process without a ledger: ``group`` of gateways grants, is told, and registers.
+
+    ``key`` signs what is asked (see :func:`purista.auth.webhook.key_of`); the gateways must know it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        group: str = "default",
+        key: bytes | None = None,
+        prefix: str = "purista",
+        exchange: str = "purista",
+        clock: Clock | None = None,
+        limits: Limits | None = None,
+        instance: str | None = None,
+    ) -> None:
+        from purista.amqp.link import Link  # noqa: PLC0415 - who uses another broker needs none of it
+        from purista.bridges.amqp import AmqpExchange  # noqa: PLC0415
+        from purista.queues.amqp import AmqpQueue  # noqa: PLC0415
+
+        clock, link = clock or SystemClock(), Link(url, prefix=prefix, exchange=exchange)
+        super().__init__(
+            AmqpExchange(link, clock=clock), AmqpQueue(link, clock=clock), clock=clock, group=group, key=key, limits=limits,
+            instance=instance,
         )  # fmt: skip
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from purista.auth.webhook import Signed, verify
 from purista.bridges.base import EventBridge, Subscription
+from purista.contract.manifest import load_manifest
+from purista.contract.schedule import Schedule
 from purista.delivery import Closeable, Delivery, Limits, readable
-from purista.errors import LedgerError, NotAuthenticated
+from purista.errors import LedgerError, NotAuthenticated, RegistrationError
 from purista.gateway.gateway import Gateway
 from purista.messages import Message, command_error, command_success, dump, load
 from purista.permits import Begin, End, Spawn, wire
@@ -18,11 +20,12 @@ __all__ = ["PermitDesk"]
 
 log = logging.getLogger("purista.gateway")
 AT_ONCE = 64
+Register = Callable[[str, str, Sequence[Schedule], Sequence[tuple[str, str]]], Awaitable[object]]
 
 
 class PermitDesk:
     """One gateway of a group. With ``keys`` (HMAC) only signed asks are answered; without them, whoever the broker lets send
-    to this queue may ask: restrict that there.
+    to this queue may ask: restrict that there. ``register`` takes the contracts of services without a ledger.
     """
 
     def __init__(
@@ -33,7 +36,9 @@ class PermitDesk:
         instance: str,
         group: str = "default",
         keys: Sequence[bytes] = (),
+        register: Register | None = None,
     ) -> None:
+        self._register = register
         self._bridge, self._gateway, self._instance, self._keys = bridge, gateway, instance, tuple(keys)
         self._address = wire.address_of(group)
         self._open: Closeable | None = None
@@ -71,6 +76,8 @@ class PermitDesk:
             return command_error(message, self._instance, now, status=401, text="not authenticated", handled=True)
         except (ValueError, RecursionError) as error:
             return command_error(message, self._instance, now, status=400, text=readable(str(error)), handled=True)
+        except RegistrationError as error:
+            return command_error(message, self._instance, now, status=409, text=readable(str(error)), handled=True)
         except LedgerError as error:
             log.warning("cannot answer an ask: %s", error, extra={"action": "ask_failed"})
             return command_error(
@@ -86,7 +93,21 @@ class PermitDesk:
         signed = Signed(str(message.get("id")), str(parameter.get("timestamp")), str(parameter.get("signature")))
         verify(signed, dump(ask).encode(), self._keys, now)
 
+    async def _registered(self, ask: dict[str, Any]) -> bool:
+        if self._register is None:
+            return False
+        service, version, manifest, wanted = (ask.get(n) for n in ("service", "version", "manifest", "subscriptions"))
+        if not (isinstance(service, str) and isinstance(version, str) and isinstance(manifest, str)):
+            raise ValueError("expected service, version and manifest as texts")  # noqa: TRY004
+        if not isinstance(wanted, list) or not all(_is_pair(pair) for pair in wanted):
+            raise ValueError("subscriptions: expected a list of [event, address]")
+        schedules = load_manifest(manifest).schedules
+        await self._register(service, version, schedules, [(event, address) for event, address in wanted])
+        return True
+
     async def _act(self, ask: Any) -> Any:
+        if isinstance(ask, dict) and ask.get("ask") == "register":
+            return await self._registered(ask)
         kind, key, run, rest = wire.read_ask(ask)
         gateway = self._gateway
         if kind == "complete":
@@ -100,3 +121,7 @@ class PermitDesk:
         if kind == "spawn":
             return await gateway.spawn(key, Spawn(run, **rest))
         return await gateway.end(key, End(run, **rest))
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)

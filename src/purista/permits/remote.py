@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from purista.auth.webhook import sign
 from purista.clock import Clock
-from purista.errors import BridgeError, HandlerError, InvokeTimeout, UnhandledError
+from purista.errors import BridgeError, HandlerError, InvokeTimeout, RegistrationError, UnhandledError
 from purista.ledgers.base import RunRef, RunState
 from purista.messages import Address, Message, command, dump, new_id
 from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait, wire
@@ -17,6 +17,7 @@ __all__ = ["RemotePermits"]
 
 log = logging.getLogger("purista.permits")
 ANSWER_SECONDS = 5.0
+REGISTER_SECONDS = 30.0
 REPORT_TRIES = 4
 
 Invoke = Callable[[Message, float], Coroutine[Any, Any, Any]]
@@ -71,24 +72,39 @@ class RemotePermits:
         )  # fmt: skip
         return bool(_one_of(await self._report(body), bool))
 
-    async def _report(self, body: dict[str, Any]) -> Any:
+    async def register(
+        self, service: str, version: str, manifest: str, subscriptions: Sequence[tuple[str, str]]
+    ) -> bool:
+        """Have the gateway register a service version's contracts. False: it does not do that.
+
+        :raises purista.errors.RegistrationError: it refuses, and says why.
+        :raises purista.errors.InvokeTimeout: nobody answers.
+        """
+        body = {"ask": "register", "service": service, "version": version, "manifest": manifest,
+                "subscriptions": [list(pair) for pair in subscriptions]}  # fmt: skip
+        try:
+            return bool(_one_of(await self._report(body, REGISTER_SECONDS), bool))
+        except BridgeError as error:
+            raise RegistrationError(f"{service}/{version} was not registered: {error}") from error
+
+    async def _report(self, body: dict[str, Any], timeout: float = ANSWER_SECONDS) -> Any:
         for left in range(REPORT_TRIES - 1, -1, -1):
             try:
-                return await self._ask(body, self._clock.now())
+                return await self._ask(body, self._clock.now(), timeout)
             except InvokeTimeout:
                 if not left:
                     raise
                 log.warning("no gateway answers; the report is sent again", extra={"action": "report_again"})
         raise AssertionError("unreachable")
 
-    async def _ask(self, body: dict[str, Any], now: int) -> Any:
+    async def _ask(self, body: dict[str, Any], now: int, timeout: float = ANSWER_SECONDS) -> Any:
         id_, parameter = new_id(), None
         if self._key is not None:
             seconds = now // 1000
             parameter = {"timestamp": str(seconds), "signature": sign(self._key, id_, seconds, dump(body).encode())}
         message = command(self._receiver, body, parameter, self._sender, id=id_, timestamp=now)
         try:
-            return wire.read_answer(await self._invoke(message, ANSWER_SECONDS), now)
+            return wire.read_answer(await self._invoke(message, timeout), now)
         except ValueError as error:
             raise BridgeError(str(error)) from error
         except (HandlerError, UnhandledError) as error:

@@ -156,11 +156,12 @@ class Slow(SqliteLedger):
         return await super().load(keys, runs)
 
     async def commit(
-        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None
-    ) -> list[bool]:
+        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None,
+        *, durable: bool = True,
+    ) -> list[bool]:  # fmt: skip
         self.commits.append([change.key for change in changes])
         await self.gate.wait()
-        return await super().commit(changes, counted, registration)
+        return await super().commit(changes, counted, registration, durable=durable)
 
 
 async def test_other_schedules_are_decided_while_a_commit_is_on_its_way_and_the_same_one_waits() -> None:

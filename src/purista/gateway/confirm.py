@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from purista.gateway.compose import change_of
 from purista.gateway.slots import exclusive
-from purista.ledgers.base import Change, Decision, LedgerView, Run, RunRef
+from purista.ledgers.base import Change, Decision, LedgerView, Part, Run, RunRef
 
-__all__ = ["Mark", "confirm"]
+__all__ = ["Mark", "claimed_view", "confirm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,21 @@ class Mark:
     ref: RunRef
     fence: int
     published: bool
+
+
+def claimed_view(change: Change, view: LedgerView) -> LedgerView:
+    """What ``view`` became by ``change``, which was committed: nobody needs to read what he has written."""
+    lineage = replace(
+        view.lineage, key=change.key, version=change.expected + 1, fence=change.fence, decided_until=change.decided_until,
+        pause=change.pause, wake_at=change.wake_at,
+    )  # fmt: skip
+    parts: dict[str, list[Part]] = {}
+    for part in change.parts:
+        parts.setdefault(part.run, []).append(part)
+    written = [Run(row, tuple(parts.get(row.occurrence_id, ()))) for row in change.rows if row.open]
+    touched = {row.occurrence_id for row in change.rows}
+    rest = [run for run in view.open if run.row.occurrence_id not in touched]
+    return replace(view, lineage=lineage, open=(*rest, *written))
 
 
 def confirm(view: LedgerView, marks: Sequence[Mark], now: int) -> Change | None:

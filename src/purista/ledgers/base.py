@@ -328,11 +328,14 @@ class Ledger(Protocol):
         ...
 
     async def commit(
-        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None
-    ) -> Sequence[bool]:
+        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None,
+        *, durable: bool = True,
+    ) -> Sequence[bool]:  # fmt: skip
         """Write changes; per change True when committed, False when it was decided on an older version.
 
-        With a ``registration`` all of its changes stand or fall together, with the slice.
+        ``durable=False``: every process sees it at once and keeps it when one is killed; a machine that loses power in the
+        next moment may lose it, which whoever says so can live with. With a ``registration`` all of its changes stand or
+        fall together, with the slice.
         """
         ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -75,6 +76,7 @@ class PostgresLedger:
         self._subscribers: dict[str, tuple[str, ...]] = {}
         self._registry = ""
         self._batcher = Batcher(self._send)
+        self._lazily = Batcher(partial(self._send, statement=sql.COMMIT_LAZILY))
 
     async def __aenter__(self) -> PostgresLedger:
         await self.database.open()
@@ -111,12 +113,13 @@ class PostgresLedger:
         return [views[rows[key][0]] if key in rows else None for key in keys]
 
     async def commit(
-        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None
-    ) -> list[bool]:
+        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None,
+        *, durable: bool = True,
+    ) -> list[bool]:  # fmt: skip
         """See :meth:`purista.ledgers.base.Ledger.commit`."""
         rare = registration is not None or any(c.create or c.contracts or c.keys or c.audit for c in changes)
         if not rare:
-            return await self._batcher.commit(changes, counted)
+            return await (self._batcher if durable else self._lazily).commit(changes, counted)
         try:
             async with self.database.transaction() as connection:
                 return await self._register(connection, changes, counted, registration)
@@ -200,12 +203,14 @@ class PostgresLedger:
         contracts = self._contracts[lineage, seq]
         return Lineage(lineage, key, version, fence, decided_until, contracts, pause_from_text(pause), wake_at)
 
-    async def _send(self, changes: Sequence[Change], counted: Sequence[Counted]) -> set[str]:
+    async def _send(
+        self, changes: Sequence[Change], counted: Sequence[Counted], *, statement: str = sql.COMMIT
+    ) -> set[str]:
         """One statement for all changes; the lineages that won. Two gateways that lock crosswise are let go and ask again."""
         for _ in range(DEADLOCK_TRIES):
             try:
                 async with self.database.connection() as connection:
-                    won = await _commit(connection, changes) if changes else set()
+                    won = await _commit(connection, changes, statement) if changes else set()
             except LedgerError as error:
                 if getattr(error.__cause__, "sqlstate", None) != "40P01":
                     raise
@@ -244,7 +249,7 @@ class _RegistrationStale(Exception):
     """Rolls the whole registration back; answered as False, never seen outside."""
 
 
-async def _commit(connection: Any, changes: Sequence[Change]) -> set[str]:
+async def _commit(connection: Any, changes: Sequence[Change], statement: str = sql.COMMIT) -> set[str]:
     changes = sorted(changes, key=lambda change: change.lineage)  # everybody locks in the same order
     lineages = [
         (
@@ -261,7 +266,7 @@ async def _commit(connection: Any, changes: Sequence[Change]) -> set[str]:
         _columns(lineages, 8), _columns(rows, len(sql.OCCURRENCE_TYPES)), _columns(parts, len(sql.PART_TYPES)),
         _columns(outbox, 3), _columns(confirmed, 2),
     )  # fmt: skip
-    return {row[0] for row in await connection.fetch(sql.COMMIT, *columns)}
+    return {row[0] for row in await connection.fetch(statement, *columns)}
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

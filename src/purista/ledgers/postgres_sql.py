@@ -7,8 +7,8 @@ from __future__ import annotations
 from purista.ledgers.rows import OCCURRENCE_COLUMNS, PART_COLUMNS
 
 __all__ = [
-    "COMMIT", "COUNT", "DUE", "LINEAGE_COLUMNS", "LOAD", "OCCURRENCE_TYPES", "PART_TYPES", "PURGE", "PURGE_PAYLOADS", "RECENT",
-    "REGISTERED", "SETTINGS",
+    "COMMIT", "COMMIT_LAZILY", "COUNT", "DUE", "LINEAGE_COLUMNS", "LOAD", "OCCURRENCE_TYPES", "PART_TYPES", "PURGE",
+    "PURGE_PAYLOADS", "RECENT", "REGISTERED", "SETTINGS",
 ]  # fmt: skip
 
 LINEAGE_COLUMNS = "lineage, key, version, fence, decided_until, contract_seq, wake_at, pause"
@@ -72,6 +72,11 @@ WITH change AS (
 SELECT lineage FROM won
 """
 """The changes that won. Rows of the others are not written: everything hangs on ``won``."""
+COMMIT_LAZILY = COMMIT.replace(
+    "SELECT lineage FROM won",
+    "SELECT lineage FROM won CROSS JOIN (SELECT set_config('synchronous_commit', 'off', true)) AS lazily",
+)
+"""The same, for this transaction without waiting for the disk: a crash of the server may lose it."""
 
 LOAD = f"""
 WITH found AS (

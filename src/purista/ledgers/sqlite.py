@@ -104,11 +104,12 @@ class SqliteLedger:
         return self.file.read(lambda c: self._load(c, keys, runs))
 
     async def commit(
-        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None
-    ) -> list[bool]:
+        self, changes: Sequence[Change], counted: Sequence[Counted] = (), registration: Registration | None = None,
+        *, durable: bool = True,
+    ) -> list[bool]:  # fmt: skip
         """See :meth:`purista.ledgers.base.Ledger.commit`."""
         now = self.clock.now()
-        durable = bool(changes) or registration is not None
+        durable = durable and (bool(changes) or registration is not None)
 
         def operation(connection: sqlite3.Connection) -> list[bool]:
             if registration is not None:

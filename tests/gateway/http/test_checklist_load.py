@@ -88,7 +88,7 @@ class Apart:
     def __getattr__(self, name):
         return getattr(self._ledger, name)
 
-    async def commit(self, changes, counted=(), registration=None):
+    async def commit(self, changes, counted=(), registration=None, **options):
         return await self._ledger.commit([replace(c, outbox=(), confirmed=()) for c in changes], counted, registration)
 
 

@@ -7,7 +7,7 @@ BENCH  := $(VENV)/.bench
 OLDEST := .venv-oldest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest docs bench check format clean crash
+.PHONY: help demo test test-oldest docs bench check format clean crash faults
 
 help: ## what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-oldest: ## the core's tests with the oldest supported dependencies
 
 docs: $(STAMP) ## the documentation as a site, in site/
 	@$(BIN)/python -m mkdocs build --quiet --strict
+
+faults: $(STAMP) ## gateways and workers over real servers while everything breaks; PURISTA_FAULT_SECONDS for how long
+	@$(BIN)/python -m pytest tests/faults -s
 
 crash: $(STAMP) ## only the crash storm, with its account
 	@$(BIN)/python -m pytest tests/crash -s

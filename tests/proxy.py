@@ -32,6 +32,11 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it lets anything through."""
+        return self._open
+
     def cut(self) -> None:
         """Break every connection and refuse new ones."""
         self._open = False

@@ -24,6 +24,7 @@ __all__ = ["LARGEST", "Handled", "Worker", "backoff_ms"]
 
 log = logging.getLogger("purista.service")
 UNREACHABLE_RETRY_MS = 1_000
+REPORT_AGAIN_MS = 200
 LARGEST = 1 << 62  # more is no instant and no fence, and no ledger can store it
 
 
@@ -276,13 +277,26 @@ class Worker:
         if permits.transactional:
             if not await permits.end(run.key, report) and fence is None:
                 await _let_go(delivery, reason)  # the run is unknown here; the message must not come for ever
-        elif fence is not None:
-            # Under a permit the report comes first: a redelivery then asks, and is told that it was worked.
-            if await permits.end(run.key, report):
-                await _let_go(delivery, reason)
-        else:
+        # The report comes first: a redelivery under a permit then asks, and is told that it was worked; without one it may be
+        # worked again, which is better than a run that nobody ends.
+        elif await self._heard(delivery, run.key, report) or fence is None:
             await _let_go(delivery, reason)
-            await permits.end(run.key, report)
+
+    async def _heard(self, delivery: Delivery, key: str, report: End) -> bool:
+        """Report until somebody hears it, for as long as the message is ours: the work is done, and must not be done again
+        only because the ledger is away."""
+        pause_ms = REPORT_AGAIN_MS
+        while True:
+            try:
+                return await self._node.permits.end(key, report)
+            except (PuristaError, OSError) as error:
+                log.warning(
+                    "the end is not reported yet: %s", error, extra={"action": "report", "delivery": delivery.id}
+                )
+                if not await delivery.renew():
+                    raise
+            await self._node.clock.sleep(pause_ms / 1000)
+            pause_ms = min(pause_ms * 2, self._node.limits.visibility_ms // 3)
 
 
 def _ref(run: RunInfo) -> RunRef:

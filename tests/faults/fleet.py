@@ -1,0 +1,187 @@
+"""Gateways and workers as processes, what is done to them, and the account at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from purista.ledgers.base import Decision, Ledger, Query, RunState
+
+__all__ = ["Account", "Fleet"]
+
+NODE = Path(__file__).with_name("node.py")
+
+
+@dataclass(slots=True)
+class Account:
+    """What was counted: by the ledger, and by the work itself."""
+
+    decided: int = 0
+    published: int = 0
+    finished: int = 0
+    begun: int = 0
+    again: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        faults = ", ".join(f"{count} × {name}" for name, count in sorted(self.faults.items()))
+        return (
+            f"{self.decided} decided, {self.published} published, {self.finished} finished, begun {self.begun} times "
+            f"({self.again} again after a fault); {faults}"
+        )
+
+
+class Fleet:
+    """``config`` is what ``node.py`` reads."""
+
+    def __init__(self, config: dict[str, Any], *, seed: int) -> None:
+        self.config = config
+        self.random = random.Random(seed)
+        self.nodes: dict[int, tuple[str, asyncio.subprocess.Process]] = {}
+        self.died: dict[int, float] = {}
+        self.account = Account()
+        self.log = Path(config["log"])
+
+    async def start(self, *roles: str) -> None:
+        for role in roles:
+            with (self.log.parent / f"{role}.err").open("a") as errors:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    str(NODE),
+                    role,
+                    json.dumps(self.config),
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=errors,
+                )
+            self.nodes[process.pid] = role, process
+
+    async def ready(self) -> None:
+        for _, process in self.nodes.values():
+            assert process.stdout is not None
+            line = await asyncio.wait_for(process.stdout.readline(), 60)
+            assert line == b"ready\n", f"a node did not start; see {self.log.parent}"
+
+    async def kill(self, role: str) -> None:
+        """``kill -9`` one of them, and start another in its place."""
+        await self.restart()
+        pids = [pid for pid, (its, process) in self.nodes.items() if its == role and process.returncode is None]
+        pid = self.random.choice(pids)
+        _, process = self.nodes.pop(pid)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        self.died[pid] = time.time()
+        self.account.faults[f"{role} killed"] += 1
+        await self.start(role)
+
+    async def restart(self) -> None:
+        """As a supervisor does: who could not start, because what it needs was away, starts again."""
+        for pid, (role, process) in list(self.nodes.items()):
+            if process.returncode is not None:
+                self.died[pid] = time.time()
+                del self.nodes[pid]
+                self.account.faults[f"{role} started again"] += 1
+                await self.start(role)
+
+    async def harass(
+        self, seconds: float, *faults: Callable[[], Coroutine[Any, Any, None]], pause: float = 0.7
+    ) -> None:
+        """One fault after another, for so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            await self.random.choice(faults)()
+            await asyncio.sleep(self.random.uniform(0.2, 2 * pause))
+
+    async def stop(self) -> None:
+        for pid, (_, process) in self.nodes.items():
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), 30)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            self.died[pid] = time.time()
+        self.nodes = {}
+
+    async def quiet(self, ledger: Ledger, since: int, until: int, patience: float = 90) -> None:
+        """Wait until everything that was due in between is decided and has ended."""
+        for _ in range(int(patience / 0.5)):
+            open_ = [run for run in await self._runs(ledger, since, until) if run.row.run is RunState.OPEN]
+            claimed = [run for run in await self._runs(ledger, since, until) if run.row.decision is Decision.CLAIMED]
+            if not open_ and not claimed:
+                return
+            await self.restart()
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"{len(open_)} runs are open, {len(claimed)} are claimed: {(open_ + claimed)[:3]}")
+
+    async def check(self, ledger: Ledger, since: int, until: int) -> Account:
+        """Every occurrence has one decision and one end; nothing that forbids it worked twice at a time."""
+        runs = await self._runs(ledger, since, until)
+        every = self.config["every"]
+        for number in range(self.config["schedules"]):
+            key, offset = f"fleet/1/s{number}", number % every
+            first = -(-(since // 1000 - offset) // every) * every + offset
+            wanted = set(range(first, until // 1000, every))
+            got: Counter[int] = Counter()
+            for run in runs:
+                if run.row.key == key:
+                    stretch = range(run.row.scheduled_at // 1000, run.row.last_at // 1000 + 1, every)
+                    got.update(stretch)
+            assert set(got) == wanted, (key, sorted(set(got) ^ wanted)[:5])
+            assert max(got.values(), default=1) == 1, (key, got.most_common(3))
+        self.account.decided = sum(run.row.count for run in runs)
+        published = [run for run in runs if run.row.decision is Decision.PUBLISHED]
+        self.account.published = len(published)
+        states = Counter(run.row.run for run in published)
+        assert set(states) == {RunState.FINISHED}, states
+        self.account.finished = states[RunState.FINISHED]
+        known = {run.row.occurrence_id for run in await self._runs(ledger, 0, 1 << 45)}
+        self._check_work({run.row.occurrence_id for run in published}, known)
+        return self.account
+
+    def _check_work(self, published: set[str], known: set[str]) -> None:
+        spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        begun: Counter[str] = Counter()
+        open_: dict[tuple[int, str], tuple[str, float]] = {}
+        ended: set[str] = set()
+        for line in self.log.read_text().splitlines():
+            one = json.loads(line)
+            place = one["pid"], one["id"]
+            if one["what"] == "begin":
+                begun[one["id"]] += 1
+                open_[place] = one["key"], one["at"]
+            else:
+                key, began = open_.pop(place)
+                spans[key].append((began, one["at"]))
+                ended.add(one["id"])
+        for (pid, _), (key, began) in open_.items():  # until its process died, at most
+            spans[key].append((began, self.died.get(pid, time.time())))
+        assert published <= ended, f"decided and never worked to its end: {sorted(published - ended)[:3]}"
+        assert set(begun) <= known, "worked without a decision"
+        self.account.begun, self.account.again = sum(begun.values()), sum(begun.values()) - len(begun)
+        for key, found in spans.items():
+            if int(key.rpartition("s")[2]) % 2:
+                continue  # allow
+            found.sort()
+            for (_, end), (begin, _) in pairwise(found):
+                assert begin >= end - 0.001, f"{key} worked twice at a time"
+
+    async def _runs(self, ledger: Ledger, since: int, until: int) -> list[Any]:
+        runs: list[Any] = []
+        before = None
+        while True:
+            page = await ledger.history(Query(start=since, end=until, limit=1_000, before=before))
+            runs += page.rows
+            if page.next is None:
+                return runs
+            before = page.next

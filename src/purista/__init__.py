@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from purista.app import App as App
+    from purista.distributed import AmqpBridge as AmqpBridge
     from purista.embedded import DefaultEventBridge as DefaultEventBridge
     from purista.errors import HandlerError as HandlerError
     from purista.errors import PuristaError as PuristaError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AmqpBridge": "purista.distributed",
     "App": "purista.app",
     "Context": "purista.service.context",
     "Cron": "purista.recurrence",
@@ -40,7 +42,7 @@ _HOME = {
 }
 
 __all__ = [
-    "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval", "OneShot", "PuristaError",
+    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval", "OneShot", "PuristaError",
     "Recurrence", "ServiceBuilder", "SystemdScheduler", "__version__",
 ]  # fmt: skip
 

@@ -121,8 +121,7 @@ def _due(lineage: Lineage, current: Contract, now: int) -> tuple[list[tuple[int,
     contracts = lineage.contracts
     for index, contract in enumerate(contracts):
         # Of overlapping spans (a clock that stepped back between two deploys) the newer contract has them.
-        later = contracts[index + 1 :]
-        ends = min(until + 1, *[newer.effective_from for newer in later]) if later else until + 1
+        ends = min([until + 1, *[newer.effective_from for newer in contracts[index + 1 :]]])
         begins = max(contract.effective_from, lineage.decided_until + 1)
         if contract.schedule is None or begins > min(ends - 1, until):
             continue

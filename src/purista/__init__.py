@@ -42,8 +42,8 @@ _HOME = {
 }
 
 __all__ = [
-    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval", "OneShot", "PuristaError",
-    "Recurrence", "ServiceBuilder", "SystemdScheduler", "__version__",
+    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval", "OneShot",
+    "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler", "__version__",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ What belongs here: how the parts are started, stopped and put to use. Which part
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ class Assembly:
         self._local_runner = local_runner
         self._runner: Any = None
         self._users = 0
+        self._turn = asyncio.Lock()  # who comes while another opens waits until it is open
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -89,6 +91,10 @@ class Assembly:
 
     async def start(self) -> None:
         """Open what is behind it; with ``local_runner`` start to call what is due. Counted: each start wants its stop."""
+        async with self._turn:
+            await self._start()
+
+    async def _start(self) -> None:
         self._users += 1
         if self._users > 1:
             return

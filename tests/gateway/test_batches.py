@@ -12,6 +12,7 @@ import pytest
 from purista import Interval, ServiceBuilder
 from purista.errors import LedgerError
 from purista.gateway.batches import BATCH_LIMIT, IN_FLIGHT, Batches
+from purista.gateway.decide import Answer
 from purista.gateway.gateway import Gateway
 from purista.ledgers.base import Change, Counted, LedgerView, Registration, RunRef
 from purista.ledgers.sqlite import SqliteLedger
@@ -187,3 +188,41 @@ async def test_other_schedules_are_decided_while_a_commit_is_on_its_way_and_the_
         ledger.gate.set()
         replies = [await call for call in calls]
         assert [reply.answer for reply in replies] == ["accepted", "duplicate", "accepted"]
+
+
+async def test_a_ledger_that_does_not_answer_is_no_refusal() -> None:
+    """Also when it fails in the middle of a decision: the call will be right when it is there again."""
+    clock = ManualClock("2026-01-01T00:00:00Z")
+    service = ServiceBuilder("s", "1", "a service")
+    service.schedule(
+        "a", Interval(3600), enqueue="work", payload={"k": "{scheduled_at}"}, idempotency_key="payload.k",
+        missed_run_policy="skip", concurrency_policy="allow",
+    )  # fmt: skip
+    async with SqliteLedger(SqliteFile(":memory:"), clock=clock) as ledger:
+        await Registrar(ledger).register("s", "1", service.schedules)
+        clock.jump(clock.now() + HOUR + 1_000)
+        real = ledger.history
+
+        async def broken(query: object) -> object:
+            raise LedgerError("away")
+
+        ledger.history = broken  # type: ignore[method-assign]
+        with pytest.raises(LedgerError, match="away"):
+            await Gateway(ledger).trigger(Call("s/1/a"))
+        ledger.history = real  # type: ignore[method-assign]
+        assert (await Gateway(ledger).trigger(Call("s/1/a"))).answer is Answer.ACCEPTED
+
+
+async def test_keys_that_nobody_knows_read_the_registry_once() -> None:
+    reads = 0
+    async with SqliteLedger(SqliteFile(":memory:"), clock=ManualClock()) as ledger:
+        real = ledger.registered
+
+        async def registered() -> object:
+            nonlocal reads
+            reads += 1
+            return await real()
+
+        ledger.registered = registered  # type: ignore[method-assign,assignment]
+        await Gateway(ledger).trigger_all([Call(f"nobody/1/s{number}") for number in range(20)])
+    assert reads == 1

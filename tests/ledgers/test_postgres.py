@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 
 import pytest
 
@@ -105,3 +106,27 @@ async def test_a_load_that_is_overtaken_by_a_registration_is_answered_all_the_sa
         assert first is not None
         assert second is not None
         assert first.subscribers == second.subscribers == ("sub:x/1/y",)
+
+
+@pytest.mark.parametrize("url", ["postgresql://user:s3cr/et@127.0.0.1/postgres", "postgres:/user:s3cret@h/db"])
+async def test_an_address_that_cannot_be_read_is_not_shown(url: str) -> None:
+    """What cannot be read may hold the password anywhere."""
+    with pytest.raises(LedgerError) as caught:
+        await Database(url).open()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "s3cr" not in shown.replace(url, "")
+    assert "s3cr" not in str(caught.value)
+
+
+async def test_who_opens_while_another_opens_waits_until_it_is_open(schema: str) -> None:
+    database = Database(postgres(), schema=schema)
+    await asyncio.gather(*(database.open() for _ in range(5)))
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+    for _ in range(5):
+        await database.close()
+
+
+def test_a_schema_whose_channel_would_be_too_long_is_refused() -> None:
+    with pytest.raises(LedgerError, match="at most 50"):
+        Database("postgresql://h/d", schema="s" * 51)

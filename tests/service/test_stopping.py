@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from purista import App, Context, DefaultEventBridge, ServiceBuilder
+from purista.messages import Address, command, new_id
 from purista.testing import ManualClock
 from tests.service.stage import Stage, until
 
@@ -244,3 +245,63 @@ async def test_context_blocking_sends_from_a_thread_and_refuses_in_the_loop(stag
         await until(lambda: len(seen) == 3 and errors)
         assert sorted(map(str, seen)) == ["42", "event", "job"]
         assert "sync handlers" in errors[0]
+
+
+async def test_who_is_stopped_while_he_asks_for_a_permit_leaves_neither_message_nor_permit(stage: Stage) -> None:
+    stage.hourly(emit="due")
+
+    @stage.service.subscription("onDue", event="due")
+    async def on_due(context: Context, payload: Any) -> None:
+        raise AssertionError("it never had the right to work")
+
+    asked, real = asyncio.Event(), stage.bridge.gateway.begin
+
+    async def begin(*arguments: Any) -> Any:
+        granted = await real(*arguments)
+        asked.set()
+        await asyncio.sleep(0.05)
+        return granted
+
+    stage.bridge.gateway.begin = begin  # type: ignore[method-assign]
+    async with stage:
+        await stage.call()
+        await asked.wait()
+        await stage.bridge.start()  # somebody who still looks
+        await stage.instance.stop(drain=False)
+        read = stage.bridge.file.read
+        assert read(lambda c: c.execute("SELECT state, lease, attempts FROM mail").fetchall()) == [("ready", None, 0)]
+        assert read(lambda c: c.execute("SELECT state, permit_until FROM parts").fetchall()) == [("pending", None)]
+        await stage.bridge.stop()
+
+
+async def test_a_command_that_stopped_in_the_middle_is_not_answered_with_half_of_its_work(stage: Stage) -> None:
+    """Its lease was lost, and it did as ``should_stop`` said. Whoever works it to the end answers."""
+    entered, attempts = threading.Event(), []
+
+    @stage.service.command("work")
+    def work(context: Context) -> str:
+        attempts.append(context.attempt)
+        if len(attempts) > 1:
+            return "all"
+        entered.set()
+        while not context.should_stop:
+            pass
+        return "half"
+
+    async with stage:
+        message = command(
+            Address("s", "1", "work"),
+            None,
+            None,
+            Address("t", "1", "x", stage.bridge.instance),
+            id=new_id(),
+            timestamp=0,
+        )
+        asking = asyncio.ensure_future(stage.bridge.invoker.invoke(message, 20))
+        await until(entered.is_set)
+        await stage.bridge.file.write(
+            lambda c: c.execute("UPDATE mail SET lease = 'other', visible_at = 0 WHERE address LIKE 'cmd:%'")
+        )
+        await stage.clock.advance(hours=2)
+        assert await asking == "all"
+    assert len(attempts) == 2

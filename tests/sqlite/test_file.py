@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from purista.errors import LedgerError, LedgerMismatch
+from purista.sqlite import writer
 from purista.sqlite.file import SqliteFile
 from purista.sqlite.migrate import SCHEMA_VERSION
 
@@ -194,3 +195,51 @@ async def test_what_came_between_the_look_and_the_wait_is_not_missed(path: Path)
         await file.write(insert("a"))
         assert await asyncio.wait_for(file.changed(60.0, since=state), 1.0)
         file.close()
+
+
+async def test_a_file_that_stays_busy_is_waited_for_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of writes fails together: each of them must not wait for the same lock again, one after the other."""
+    monkeypatch.setattr("purista.sqlite.writer.BUSY_TIMEOUT_MS", 200)
+    file = SqliteFile(path)
+    file.open()
+    begins: list[float] = []
+    real = writer._begin
+
+    def begin(connection: sqlite3.Connection, patience: float) -> None:
+        if patience:
+            begins.append(patience)
+        real(connection, patience)
+
+    monkeypatch.setattr("purista.sqlite.writer._begin", begin)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writes = [file.write(lambda c: c.execute("UPDATE meta SET value = value")) for _ in range(8)]
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert {type(result) for result in results} == {LedgerError}
+    assert len(begins) <= 2
+    other.execute("ROLLBACK")
+    other.close()
+    file.close()
+
+
+async def test_a_commit_between_comparing_and_waiting_is_not_missed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = SqliteFile(path)
+    file.open()
+    other = sqlite3.connect(path, isolation_level=None)
+    looks = 0
+    real = file.data_version
+
+    def data_version() -> int:
+        nonlocal looks
+        version, looks = real(), looks + 1
+        if looks == 2:  # right after the comparison with ``since``
+            other.execute("CREATE TABLE IF NOT EXISTS between_the_looks (a)")
+        return version
+
+    monkeypatch.setattr(file, "data_version", data_version)
+    since = file.state()
+    assert await file.changed(5, since=since, poll=0.01)
+    other.close()
+    file.close()

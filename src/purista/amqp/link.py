@@ -62,6 +62,7 @@ class Link:
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._users = 0
+        self._turn = asyncio.Lock()  # who comes while another opens waits until it is open
         self._declared: set[str] = set()
         self._places = asyncio.Semaphore(IN_FLIGHT)
         self._trouble = "it was never connected"
@@ -84,6 +85,10 @@ class Link:
 
         :raises BridgeError: the broker does not answer, or refuses.
         """
+        async with self._turn:
+            await self._open()
+
+    async def _open(self) -> None:
         self._users += 1
         if self._users > 1:
             return
@@ -96,6 +101,10 @@ class Link:
 
     async def close(self) -> None:
         """Disconnect. Does nothing while others still use it."""
+        async with self._turn:
+            await self._close()
+
+    async def _close(self) -> None:
         if self._users == 0:
             return
         self._users -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -46,8 +47,7 @@ class AmqpExchange:
     async def stop(self, *, drain: bool = True) -> None:
         """Close every consumer, then disconnect."""
         consumers, self._consumers = self._consumers, set()
-        for consumer in consumers:
-            await consumer.close(drain=drain)
+        await asyncio.gather(*(consumer.close(drain=drain) for consumer in consumers))
         await self.link.close()
 
     async def publish(self, messages: Sequence[Message]) -> list[Delivered]:

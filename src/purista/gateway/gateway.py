@@ -28,6 +28,7 @@ from purista.ledgers.base import (
     OccurrenceRow,
     RunRef,
     RunState,
+    Slice,
 )
 from purista.messages import new_id
 from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
@@ -73,6 +74,7 @@ class _Waiting:
     def fail(self, error: BaseException) -> None:
         if self.future is not None and not self.future.done():
             self.future.set_exception(error)
+            self.future.exception()  # whoever waits hears it; where its task was cancelled, nobody does
 
 
 @dataclass(slots=True)
@@ -264,9 +266,10 @@ class Gateway:
         now = self.ledger.clock.now()
         decided: list[_Decided] = []
         again: list[_Waiting] = []
+        slices = [slice_ for slice_, _ in await self.ledger.registered()] if None in views else []
         for waiting, view in zip(batch, views, strict=True):
             if view is None:
-                waiting.answer(await self._unknown(waiting.call.key, now))
+                waiting.answer(_unknown(slices, waiting.call.key, now))
             elif view.lineage.lineage in self._in_flight:
                 again.append(waiting)
             else:
@@ -278,15 +281,6 @@ class Gateway:
                         self._in_flight.add(view.lineage.lineage)
         return decided, again
 
-    async def _unknown(self, key: str, now: int) -> Reply:
-        """A key that no contract has: its service may be about to register; after a while it will not come any more."""
-        service = key.partition("/")[0]
-        known = [slice_ for slice_, _ in await self.ledger.registered() if slice_.service == service]
-        if known and now - max(slice_.registered_at for slice_ in known) > UNKNOWN_FOR_MS:
-            words = f"{service} is registered, but no schedule {key!r}: was its entry left behind?"
-            return Reply(Answer.REFUSED, words, refusal=Refusal.UNKNOWN)
-        return Reply(Answer.RETRY, "no contract is registered under this key yet", 5_000)
-
     async def _decide(self, waiting: _Waiting, view: LedgerView, now: int) -> _Decided | None:
         sweep = waiting.call.kind is CallKind.SWEEP
         try:
@@ -297,6 +291,8 @@ class Gateway:
             keyed = [row for row in change.rows if row.idempotency_key]
             if keyed:
                 change = await respect(self.ledger, view, change)
+        except LedgerError:
+            raise  # the whole batch waits for the ledger: nothing is wrong with this call
         except Exception as error:
             # One contract that cannot be composed must not stop the others of the batch.
             log.exception("cannot decide", extra={"action": "decide_failed", "key": waiting.call.key})
@@ -336,6 +332,16 @@ class Gateway:
                 d.waiting.answer(Reply(Answer.RETRY, f"the bridge did not confirm: {why}", 1_000, rows))
             else:
                 d.waiting.answer(Reply(d.plan.answer, d.plan.detail, None, rows))
+
+
+def _unknown(slices: Sequence[Slice], key: str, now: int) -> Reply:
+    """A key that no contract has: its service may be about to register; after a while it will not come any more."""
+    service = key.partition("/")[0]
+    known = [slice_.registered_at for slice_ in slices if slice_.service == service]
+    if known and now - max(known) > UNKNOWN_FOR_MS:
+        words = f"{service} is registered, but no schedule {key!r}: was its entry left behind?"
+        return Reply(Answer.REFUSED, words, refusal=Refusal.UNKNOWN)
+    return Reply(Answer.RETRY, "no contract is registered under this key yet", 5_000)
 
 
 def _request(call: Call, key: str) -> RunRef:

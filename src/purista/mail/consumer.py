@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 
 from purista.clock import Clock
@@ -170,8 +169,7 @@ class MailConsumer:
         finally:
             for task in waits:
                 task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*waits, return_exceptions=True)
+            await asyncio.gather(*waits, return_exceptions=True)
 
 
 class MailRoom:
@@ -184,8 +182,7 @@ class MailRoom:
     async def close(self, *, drain: bool) -> None:
         """Close every consumer."""
         consumers, self._consumers = self._consumers, set()
-        for consumer in consumers:
-            await consumer.close(drain=drain)
+        await asyncio.gather(*(consumer.close(drain=drain) for consumer in consumers))
 
     def consume(self, address: str, deliver: Deliver, limits: Limits) -> MailConsumer:
         """Begin to take letters of an address."""

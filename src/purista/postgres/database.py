@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import time
@@ -16,7 +17,7 @@ __all__ = ["Database", "ServerClock"]
 
 MIGRATIONS = sorted((Path(__file__).parent / "migrations").glob("*.sql"))
 SCHEMA_VERSION = len(MIGRATIONS)
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")  # with what is put before it, the name of a channel
 _LOCK = 0x70757269  # advisory: one process migrates at a time
 COMMAND_TIMEOUT = 30.0
 
@@ -35,8 +36,6 @@ class ServerClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
-        import asyncio  # noqa: PLC0415
-
         await asyncio.sleep(seconds)
 
     def told(self, server_ms: int) -> None:
@@ -55,12 +54,15 @@ class Database:
         self, url: str, *, schema: str = "purista", environment: str | None = "default", connections: int = 4
     ) -> None:
         if not _NAME.fullmatch(schema):
-            raise LedgerError(f"expected a schema name of a-z, 0-9 and _, got {schema!r:.80}; write schema='purista'")
+            raise LedgerError(
+                f"expected a schema name of at most 50 of a-z, 0-9 and _, got {schema!r:.80}; write schema='purista'"
+            )
         self.schema = schema
         self.environment = environment
         self._url, self._connections = url, connections
         self._pool: Any = None
         self._users = 0
+        self._turn = asyncio.Lock()  # who comes while another opens waits until it is open
 
     def __repr__(self) -> str:
         return f"Database(schema={self.schema!r})"
@@ -71,6 +73,10 @@ class Database:
         :raises LedgerMismatch: the schema belongs to another environment or to a newer purista.
         :raises LedgerError: the server does not answer, or refuses.
         """
+        async with self._turn:
+            await self._open()
+
+    async def _open(self) -> None:
         self._users += 1
         if self._users > 1:
             return
@@ -87,6 +93,10 @@ class Database:
 
     async def close(self) -> None:
         """Disconnect. Does nothing while others still use it."""
+        async with self._turn:
+            await self._close()
+
+    async def _close(self) -> None:
         if self._users == 0:
             return
         self._users -= 1
@@ -126,8 +136,12 @@ class Database:
 
         try:
             connection = await asyncpg.connect(self._url, timeout=COMMAND_TIMEOUT, command_timeout=COMMAND_TIMEOUT)
-            connection.add_termination_listener(lambda _: ended())
-            await connection.add_listener(channel, lambda _c, _p, _channel, payload: heard(payload))
+            try:
+                connection.add_termination_listener(lambda _: ended())
+                await connection.add_listener(channel, lambda _c, _p, _channel, payload: heard(payload))
+            except BaseException:
+                connection.terminate()
+                raise
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise LedgerError(f"the database does not answer: {type(error).__name__}: {error}") from error
         return connection
@@ -143,7 +157,13 @@ class Database:
                 self._url, min_size=1, max_size=self._connections, command_timeout=COMMAND_TIMEOUT,
                 server_settings=settings,
             )  # fmt: skip
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+        except (ValueError, asyncpg.ClientConfigurationError, asyncpg.InvalidCatalogNameError) as error:
+            # These quote the address, and with it what may be a password.
+            raise LedgerError(
+                f"expected an address like postgresql://user:password@host/database of a database that is there, got what "
+                f"raises {type(error).__name__}; write / @ : and % in a password as %2F %40 %3A %25"
+            ) from None
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise LedgerError(f"expected a PostgreSQL database, got {type(error).__name__}: {error}") from error
 
     async def _migrate(self, connection: Any) -> None:

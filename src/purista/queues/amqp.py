@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -41,8 +42,7 @@ class AmqpQueue:
     async def stop(self, *, drain: bool = True) -> None:
         """Close every consumer, then disconnect."""
         consumers, self._consumers = self._consumers, set()
-        for consumer in consumers:
-            await consumer.close(drain=drain)
+        await asyncio.gather(*(consumer.close(drain=drain) for consumer in consumers))
         await self.link.close()
 
     async def enqueue(self, jobs: Sequence[Message]) -> list[Enqueued]:

@@ -86,7 +86,7 @@ class Worker:
         fence = permit_ms = None
         if run is not None and (run.permit or self._handled.once):
             asked = self._node.clock.now()
-            answer = await self._ask(delivery, run)
+            answer = await self._asked(delivery, run)
             if not isinstance(answer, Granted):
                 await self._not_granted(delivery, answer)
                 return
@@ -106,6 +106,17 @@ class Worker:
 
     def _attempts(self, delivery: Delivery) -> int:
         return self._handled.max_attempts or delivery.max_attempts
+
+    async def _asked(self, delivery: Delivery, run: RunInfo) -> Granted | Wait | Refused | Exception:
+        """Ask for the permit. Whoever stops this process meanwhile leaves neither message nor permit behind."""
+        asking = asyncio.ensure_future(self._ask(delivery, run))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            await asyncio.wait({asking})  # it may be granted already
+            answer = None if asking.cancelled() or asking.exception() is not None else asking.result()
+            await self._put_down(delivery, run, answer.fence if isinstance(answer, Granted) else None)
+            raise
 
     async def _ask(self, delivery: Delivery, run: RunInfo) -> Granted | Wait | Refused | Exception:
         ask = Begin(_ref(run), delivery.id, delivery.address, self._name)
@@ -218,7 +229,8 @@ class Worker:
         if outcome.put_down:
             await self._put_down(delivery, run, fence)
             return
-        if self._respond is not None and run is None:  # somebody waits: answer now, whatever happened
+        stopped = outcome.state is None and outcome.error is None  # in the middle: what it returned is no answer
+        if self._respond is not None and run is None and not stopped:  # somebody waits: answer now, whatever happened
             await self._answer(delivery, message, outcome)
             return
         final = outcome.state

@@ -148,13 +148,15 @@ class SqliteFile:
         try:
             if since is not None and self.state() != since:
                 return True  # between the caller's look and now; nobody was there to be woken
-            return await self._watch(entry[1], timeout, None if self.volatile else poll)
+            before = None if since is None else since[1]
+            return await self._watch(entry[1], timeout, None if self.volatile else poll, before)
         finally:
             self._waiters.events.discard(entry)
 
-    async def _watch(self, event: asyncio.Event, timeout: float, poll: float | None) -> bool:
+    async def _watch(self, event: asyncio.Event, timeout: float, poll: float | None, before: int | None) -> bool:
         loop = asyncio.get_running_loop()
-        until, before = loop.time() + timeout, self.data_version()
+        until = loop.time() + timeout
+        before = self.data_version() if before is None else before
         while (left := until - loop.time()) > 0:
             try:
                 await asyncio.wait_for(event.wait(), left if poll is None else min(left, poll))

@@ -145,8 +145,9 @@ class Writer:
         except BaseException as error:  # noqa: BLE001 - handed to the caller, never swallowed
             if not patient and isinstance(error, sqlite3.OperationalError) and busy(error):
                 self._hand_over(batch)
-            elif len(batch) == 1:
-                _answer(batch[0], error)
+            elif len(batch) == 1 or (isinstance(error, sqlite3.OperationalError) and busy(error)):
+                for write in batch:  # the file stays busy: to wait again for each of them would multiply the wait
+                    _answer(write, error)
             else:
                 for write in batch:
                     self._commit([write], patient=patient)

@@ -28,12 +28,18 @@ class Readiness:
         self._probes: Mapping[str, Probe] = {"ledger": self._reads, "clock": self._tells, **probes}
         self._latest = 0
         self._known: tuple[int, dict[str, bool]] | None = None
+        self._asking: asyncio.Task[dict[str, bool]] | None = None
 
     async def checks(self) -> dict[str, bool]:
-        """Each part's name, and whether it stands."""
+        """Each part's name, and whether it stands. Whoever comes while it is being asked hears the same answer."""
         now = self._ledger.clock.now()
         if self._known is not None and 0 <= now - self._known[0] < BELIEVED_MS:
             return self._known[1]
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._all(now))
+        return await asyncio.shield(self._asking)
+
+    async def _all(self, now: int) -> dict[str, bool]:
         found = await asyncio.gather(*(self._asked(name, probe) for name, probe in self._probes.items()))
         self._known = now, dict(zip(self._probes, found, strict=True))
         return self._known[1]

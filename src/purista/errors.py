@@ -20,8 +20,8 @@
     │   ├── LedgerMismatch                 wrong environment, identity or schema version
     │   └── StaleFence                     a right that somebody newer has taken over
     ├── BridgeError                        a message could not be made durable
-    │   ├── BridgeVolatile                 this bridge forgets; an external scheduler needs one that does not
-    │   └── InvokeTimeout                  a command was not answered in time
+    │   └── BridgeVolatile                 this bridge forgets; an external scheduler needs one that does not
+    ├── InvokeTimeout                      a command was not answered in time; it may still be worked
     ├── HandlerError                       thrown by handlers: its message and data may be shown to the caller
     ├── UnhandledError                     the caller's side of a handler's unexpected error
     ├── RegistrationError                  the external scheduler could not be configured
@@ -144,7 +144,7 @@ class BridgeVolatile(BridgeError):
     """The bridge forgets what it carries when its process ends, so it cannot serve an external scheduler."""
 
 
-class InvokeTimeout(BridgeError):
+class InvokeTimeout(PuristaError):
     """A command was not answered in time."""
 
 

@@ -136,8 +136,13 @@ WITH gone AS (
   DELETE FROM mail WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM mail WHERE state = 'done' AND done_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
   )) RETURNING 1
-)
-SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM mail_gone)
+), workers_gone AS (DELETE FROM workers WHERE seen_at < $1 RETURNING 1
+), recent_gone AS (DELETE FROM recent_calls WHERE at < $1 RETURNING 1
+), calls_gone AS (
+  DELETE FROM calls WHERE day < to_char(to_timestamp($1 / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD') RETURNING 1
+), audit_gone AS (DELETE FROM audit WHERE at < $1 RETURNING 1)
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM mail_gone) + (SELECT count(*) FROM workers_gone)
+  + (SELECT count(*) FROM recent_gone) + (SELECT count(*) FROM calls_gone) + (SELECT count(*) FROM audit_gone)
 """
 PURGE_PAYLOADS = """
 WITH emptied AS (

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from typing import Any
 
+from purista.clock import to_iso
 from purista.ledgers.base import Page, Part, Query, Run
 from purista.ledgers.rows import OCCURRENCE_COLUMNS, PART_COLUMNS, occurrence_from_row, part_from_row
 
@@ -69,7 +70,19 @@ def purge(connection: sqlite3.Connection, before: int, limit: int) -> int:
         "DELETE FROM mail WHERE id IN (SELECT id FROM mail WHERE state = 'done' AND done_at < ? LIMIT ?)",
         (before, limit),
     )
-    return len(ids) + max(0, mail.rowcount)
+    return len(ids) + max(0, mail.rowcount) + _purge_notes(connection, before)
+
+
+def _purge_notes(connection: sqlite3.Connection, before: int) -> int:
+    """What was noted beside decisions: who worked, who called for nothing, who changed what. All of it is small."""
+    day = to_iso(before)[:10]
+    gone = 0
+    for statement, value in (
+        ("DELETE FROM workers WHERE seen_at < ?", before), ("DELETE FROM recent_calls WHERE at < ?", before),
+        ("DELETE FROM calls WHERE day < ?", day), ("DELETE FROM audit WHERE at < ?", before),
+    ):  # fmt: skip
+        gone += max(0, connection.execute(statement, (value,)).rowcount)
+    return gone
 
 
 def purge_payloads(connection: sqlite3.Connection, before: int, limit: int) -> int:

@@ -54,6 +54,6 @@ class PostgresQueue:
         """The dead letters, oldest first."""
         return [DeadJob(*row) for row in await self._mailbox.dead(f"queue:{queue}", limit)]
 
-    async def requeue(self, queue: str, ids: Sequence[str]) -> list[str]:  # noqa: ARG002 - ids are unique over queues
+    async def requeue(self, queue: str, ids: Sequence[str]) -> list[str]:
         """Bring dead letters back with fresh attempts."""
-        return await self._mailbox.requeue(ids, self._clock.now())
+        return await self._mailbox.requeue(f"queue:{queue}", ids, self._clock.now())

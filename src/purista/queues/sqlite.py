@@ -58,7 +58,7 @@ class SqliteQueue:
         """The dead letters, oldest first."""
         return self.file.read(lambda c: [DeadJob(*row) for row in mailbox.find_dead(c, queue_address(queue), limit)])
 
-    async def requeue(self, queue: str, ids: Sequence[str]) -> list[str]:  # noqa: ARG002 - ids are unique over queues
+    async def requeue(self, queue: str, ids: Sequence[str]) -> list[str]:
         """Bring dead letters back with fresh attempts."""
         now = self._clock.now()
-        return sorted(await self.file.write(lambda c: mailbox.requeue(c, ids, now)))
+        return sorted(await self.file.write(lambda c: mailbox.requeue(c, ids, now, f"queue:{queue}")))

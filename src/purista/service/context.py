@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from purista.clock import from_iso, to_datetime, to_ms
 from purista.delivery import Delivery
+from purista.errors import BridgeError
 from purista.ledgers.base import Outgoing, Part, RunRef
 from purista.messages import (
     Address,
@@ -147,7 +148,7 @@ class Context:
             message["puristaRun"] = {"run": self._run.run, "key": self._run.key, "at": self._run.at}
         for delivered in await self._node.bridge.publish([message]):
             if delivered.error is not None:
-                raise RuntimeError(delivered.error)
+                raise BridgeError(delivered.error)
 
     async def invoke(
         self, service: str, version: str, name: str, payload: Any = None, parameter: Any = None,
@@ -232,4 +233,4 @@ def _plain(value: Any) -> Any:
 def _raise_failed(results: Any) -> None:
     for result in results:
         if isinstance(result, Enqueued) and result.error is not None:
-            raise RuntimeError(result.error)
+            raise BridgeError(result.error)

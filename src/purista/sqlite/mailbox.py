@@ -17,7 +17,6 @@ from purista.sqlite.file import SqliteFile
 __all__ = [
     "SqliteMailbox",
     "acknowledge",
-    "depth",
     "find_dead",
     "forget",
     "next_visible",
@@ -88,12 +87,12 @@ def release(
     return cursor.rowcount == 1
 
 
-def requeue(connection: sqlite3.Connection, ids: Sequence[str], now: int) -> set[str]:
-    """Bring dead letters back with fresh attempts; returns the ids that were dead."""
+def requeue(connection: sqlite3.Connection, ids: Sequence[str], now: int, address: str | None = None) -> set[str]:
+    """Bring dead letters back (of one address, where it is given) with fresh attempts; returns the ids that were dead."""
     rows = connection.execute(
-        "UPDATE mail SET state = 'ready', attempts = 0, visible_at = ?, done_at = NULL"
-        " WHERE state = 'dead' AND id IN (SELECT value FROM json_each(?)) RETURNING id",
-        (now, json.dumps(list(ids))),
+        "UPDATE mail SET state = 'ready', attempts = 0, visible_at = ?1, done_at = NULL"
+        " WHERE state = 'dead' AND id IN (SELECT value FROM json_each(?2)) AND (?3 IS NULL OR address = ?3) RETURNING id",
+        (now, json.dumps(list(ids)), address),
     )
     return {row[0] for row in rows}
 
@@ -101,7 +100,7 @@ def requeue(connection: sqlite3.Connection, ids: Sequence[str], now: int) -> set
 def forget(connection: sqlite3.Connection, prefix: str, before: int) -> int:
     """Drop untaken messages of addresses that begin with ``prefix`` and were posted before ``before``; returns how many."""
     cursor = connection.execute(
-        "DELETE FROM mail WHERE state = 'ready' AND address >= ? AND address < ? AND created_at < ?",
+        "DELETE FROM mail WHERE state = 'ready' AND lease IS NULL AND address >= ? AND address < ? AND created_at < ?",
         (prefix, prefix + "\U0010ffff", before),
     )
     return cursor.rowcount
@@ -121,12 +120,6 @@ def next_visible(connection: sqlite3.Connection, address: str) -> int | None:
         "SELECT min(visible_at) FROM mail WHERE address = ? AND state = 'ready'", (address,)
     ).fetchone()
     return None if row[0] is None else int(row[0])
-
-
-def depth(connection: sqlite3.Connection, address: str) -> int:
-    """How many messages of this address are not worked yet."""
-    row = connection.execute("SELECT count(*) FROM mail WHERE address = ? AND state = 'ready'", (address,)).fetchone()
-    return int(row[0])
 
 
 class SqliteMailbox:

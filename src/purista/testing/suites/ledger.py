@@ -211,6 +211,12 @@ class LedgerSuite:
         assert list(await ledger.due(10)) == ["suite/1/b", "suite/1/d", "suite/1/a"]
         assert list(await ledger.due(2)) == ["suite/1/b", "suite/1/d"]
 
+    async def test_purge_forgets_what_was_noted_beside_decisions(self, ledger: Ledger) -> None:
+        """Calls that decided nothing are small, and many."""
+        await ledger.commit([], [Counted(KEY, 50, "duplicate"), Counted(KEY, 200 * 86_400_000, "duplicate")])
+        assert await ledger.purge(100 * 86_400_000, 100) == 2
+        assert await ledger.purge(100 * 86_400_000, 100) == 0
+
     async def test_purge_forgets_ended_records_only(self, ledger: Ledger) -> None:
         """Bounded by its limit; what is open stays."""
         await ledger.commit([born("l1")])

@@ -144,6 +144,7 @@ class QueueSuite(Pace):
         assert [(letter.id, letter.reason) for letter in letters] == [("a", "broken")]
         assert '"n":"a"' in letters[0].body
         dead.append("seen")
+        assert await queue.requeue("other", ["a"]) == [], "it is not of that queue"
         assert await queue.requeue("work", ["a", "unknown"]) == ["a"]
         await until(lambda: inbox.ids == ["a", "a"])
         assert inbox.deliveries[1].attempt == 1

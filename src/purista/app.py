@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from purista.assembly import Assembly
 from purista.embedded import DefaultEventBridge
 from purista.errors import DeclarationError
 from purista.settings import Settings
@@ -32,7 +33,7 @@ class App:
         *,
         ledger: str | Path | None = None,
         scheduler: Scheduler | None = None,
-        bridge: DefaultEventBridge | None = None,
+        bridge: Assembly | None = None,
         **options: Any,
     ) -> None:
         _unique(services)
@@ -44,7 +45,7 @@ class App:
         self._instances: list[ServiceInstance] = []
 
     @property
-    def bridge(self) -> DefaultEventBridge:
+    def bridge(self) -> Assembly:
         """The event bridge; made when first asked for, so that declaring an app touches no file."""
         if self._bridge is None:
             arguments = dict(self._arguments)

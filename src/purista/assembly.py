@@ -132,6 +132,11 @@ class Assembly:
         await self.bridge.stop(drain=drain)
         await self.ledger.__aexit__(None, None, None)
 
+    @property
+    def place(self) -> str:
+        """Where its messages and decisions are kept, in words without secrets."""
+        return f"{type(self.bridge).__name__} with {type(self.ledger).__name__} {self.ledger.ledger_id}"
+
     async def publish(self, messages: Sequence[Message]) -> Sequence[Delivered]:
         """See :class:`~purista.bridges.base.EventBridge`."""
         return await self.bridge.publish(messages)

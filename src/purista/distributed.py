@@ -89,8 +89,9 @@ class AmqpOutpost(Outpost):
         )  # fmt: skip
 
 
-def ledger_at(place: str | Path, environment: str, clock: Clock) -> Ledger:
-    """A ledger that leaves carrying to a broker: a ``postgresql://`` address, or the path of a SQLite file.
+def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledger:
+    """A ledger that leaves carrying to a broker: a ``postgresql://`` address (``?schema=`` names the schema), or the path of a
+    SQLite file.
 
     :raises DeclarationError: for another address.
     """
@@ -99,7 +100,8 @@ def ledger_at(place: str | Path, environment: str, clock: Clock) -> Ledger:
         from purista.ledgers.postgres import PostgresLedger  # noqa: PLC0415
         from purista.postgres.database import Database  # noqa: PLC0415
 
-        return PostgresLedger(Database(text, environment=environment))
+        url, schema = _schema_of(text)
+        return PostgresLedger(Database(url, schema=schema, environment=environment))
     if "://" in text:
         scheme = text.partition("://")[0]
         raise DeclarationError(
@@ -109,3 +111,11 @@ def ledger_at(place: str | Path, environment: str, clock: Clock) -> Ledger:
     from purista.sqlite.file import SqliteFile  # noqa: PLC0415
 
     return SqliteLedger(SqliteFile(str(Path(text).resolve()), environment=environment), clock=clock, deliver=False)
+
+
+def _schema_of(url: str) -> tuple[str, str]:
+    """The address without ``schema=`` in its query, and that."""
+    head, mark, query = url.partition("?")
+    rest = [pair for pair in query.split("&") if pair and not pair.startswith("schema=")]
+    named = [pair.removeprefix("schema=") for pair in query.split("&") if pair.startswith("schema=")]
+    return head + (mark + "&".join(rest) if rest else ""), named[-1] if named else "purista"

@@ -60,6 +60,11 @@ class DefaultEventBridge(Assembly):
             limits=limits, permit_ms=permit_ms, local_runner=local_runner, instance=instance,
         )  # fmt: skip
 
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return self.file.path
+
     def _placed(self) -> Scheduler | None:
         """The scheduler, told which file its calls must name."""
         place = getattr(self.scheduler, "for_ledger", None)

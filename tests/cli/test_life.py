@@ -238,4 +238,4 @@ def test_a_pruned_slice_with_a_revision_stays_pruned_for_old_replicas(purista, r
     edit('ServiceBuilder("shop"', 'ServiceBuilder("store"')
     assert purista("prune", "shop/1").code == 0
     edit('ServiceBuilder("store"', 'ServiceBuilder("shop"')
-    assert "revision 8 is registered, this is revision 7" in purista("plan").out
+    assert "revision 7 is registered with other contracts" in purista("plan").out

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.find import choose
 from purista.cli.output import Cell, Output, Row, complain, iso
-from purista.cli.records import Records
 from purista.cli.when import utc
 from purista.gateway.backfill import Slot, SlotState, slots
 from purista.gateway.backfill import backfill as work
 from purista.gateway.gateway import Gateway, Reply
-from purista.ledgers.sqlite import SqliteLedger
 from purista.schedulers.base import Call
 
 __all__ = ["Wish", "backfill", "fill"]
@@ -36,13 +34,13 @@ class Wish:
     dry_run: bool
 
 
-async def backfill(ledger: SqliteLedger, out: Output, key: str, wish: Wish) -> int:
+async def backfill(gateway: Gateway, out: Output, key: str, wish: Wish) -> int:
     """Fill the slots of ``[start, end)`` that are still to be worked, oldest first, at most ``maximum``."""
-    key, now = choose(Records(ledger).keys(), key), ledger.clock.now()
+    ledger = gateway.ledger
+    key, now = choose(await ledger.notes.keys(), key), ledger.clock.now()
     end = now + 1 if wish.end is None else wish.end
     if not wish.start < end <= now + 1:
         raise Stop(USAGE, f"expected --from before --to and neither to come, got {utc(wish.start)} to {utc(end)}")
-    gateway = Gateway(ledger)
     if not wish.dry_run:
         await gateway.trigger(Call(key, source="backfill"))  # what is due is decided by its own policy first
     with out.progress(f"looking at {key}"):

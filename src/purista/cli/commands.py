@@ -242,8 +242,8 @@ def run_(
     from purista.cli.history import run_now  # noqa: PLC0415 - only this command pays for it
 
     async def work() -> int:
-        async with ctx.obj.ledger(ledger, app) as opened:
-            return await run_now(opened, Output(as_json=as_json), key=key, request=request, force=force)
+        async with ctx.obj.desk(ledger, app) as desk, desk.acting() as gateway:
+            return await run_now(gateway, Output(as_json=as_json), key=key, request=request, force=force)
 
     return _async(work())
 
@@ -266,8 +266,8 @@ def history(
     start, end = parse_bound(since, "--since"), parse_bound(until, "--until")
 
     async def answer() -> int:
-        async with ctx.obj.ledger(ledger, app) as opened:
-            return await work(opened, Output(as_json=as_json), key=key, limit=count, start=start, end=end)
+        async with ctx.obj.desk(ledger, app) as desk:
+            return await work(desk.ledger, Output(as_json=as_json), key=key, limit=count, start=start, end=end)
 
     return _async(answer())
 
@@ -286,8 +286,8 @@ def why(
     from purista.cli.why import why as work  # noqa: PLC0415 - only this command pays for it
 
     async def answer() -> int:
-        async with ctx.obj.ledger(ledger, app) as opened:
-            return await work(opened, Output(as_json=as_json), question)
+        async with ctx.obj.desk(ledger, app) as desk:
+            return await work(desk.ledger, Output(as_json=as_json), question)
 
     return _async(answer())
 

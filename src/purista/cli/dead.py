@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.output import Output, Row, iso
-from purista.cli.records import DeadLetter, Records
 from purista.cli.when import utc
-from purista.ledgers.sqlite import SqliteLedger
-from purista.sqlite import mailbox
+from purista.ledgers.base import Ledger
+from purista.ledgers.notes import DeadLetter
 
 __all__ = ["list_dead", "requeue", "show"]
 
+ALL = 1_000_000
 
-async def list_dead(ledger: SqliteLedger, out: Output, *, address: str | None, limit: int) -> int:
+
+async def list_dead(ledger: Ledger, out: Output, *, address: str | None, limit: int) -> int:
     """Dead letters, newest first."""
-    found = Records(ledger).dead(address, limit)
+    found = await ledger.notes.dead(address, limit)
     if out.as_json:
         out.document({"dead": [_document(letter) for letter in found]})
         return OK
@@ -31,9 +32,9 @@ async def list_dead(ledger: SqliteLedger, out: Output, *, address: str | None, l
     return OK
 
 
-async def show(ledger: SqliteLedger, out: Output, *, id: str) -> int:
+async def show(ledger: Ledger, out: Output, *, id: str) -> int:
     """One dead letter with its message."""
-    letter = _one(ledger, id)
+    letter = _one(await ledger.notes.dead(None, ALL), id)
     if out.as_json:
         out.document({**_document(letter), "message": letter.body})
         return OK
@@ -43,15 +44,15 @@ async def show(ledger: SqliteLedger, out: Output, *, id: str) -> int:
     return OK
 
 
-async def requeue(ledger: SqliteLedger, out: Output, *, ids: Sequence[str], everything: bool) -> int:
+async def requeue(ledger: Ledger, out: Output, *, ids: Sequence[str], everything: bool) -> int:
     """Bring dead letters back with fresh attempts. A handler of a run asks for its permit again, as for any message."""
     if everything == bool(ids):
         raise Stop(
             USAGE, "expected ids or --all, got " + ("both" if ids else "neither") + "; purista dead list shows ids"
         )
-    known = [_one(ledger, id_).id for id_ in ids] if ids else [one.id for one in Records(ledger).dead(None, 1_000_000)]
-    now = ledger.clock.now()
-    back = sorted(await ledger.file.write(lambda c: mailbox.requeue(c, known, now), long=len(known) > 1_000))
+    everyone = await ledger.notes.dead(None, ALL)
+    known = [_one(everyone, id_).id for id_ in ids] if ids else [letter.id for letter in everyone]
+    back = await ledger.notes.requeue(known, ledger.clock.now())
     if out.as_json:
         out.document({"requeued": back})
     else:
@@ -59,9 +60,9 @@ async def requeue(ledger: SqliteLedger, out: Output, *, ids: Sequence[str], ever
     return OK
 
 
-def _one(ledger: SqliteLedger, wanted: str) -> DeadLetter:
+def _one(letters: Sequence[DeadLetter], wanted: str) -> DeadLetter:
     """By its id, or the unique beginning of one."""
-    found = [letter for letter in Records(ledger).dead(None, 1_000_000) if letter.id.startswith(wanted)]
+    found = [letter for letter in letters if letter.id.startswith(wanted)]
     exact = [letter for letter in found if letter.id == wanted] or found
     if len(exact) == 1:
         return exact[0]

@@ -14,9 +14,13 @@ from types import TracebackType
 from typing import Any
 
 from purista.app import App, load_app
+from purista.assembly import Assembly
+from purista.cli.desk import Desk
 from purista.cli.exits import CONFIG, USAGE, Stop
 from purista.clock import Clock, SystemClock
 from purista.contract.schedule import Schedule
+from purista.distributed import ledger_at
+from purista.embedded import DefaultEventBridge
 from purista.errors import PuristaError
 from purista.ledgers.sqlite import SqliteLedger
 from purista.settings import Settings
@@ -48,7 +52,36 @@ class Session:
             raise Stop(CONFIG, f"{reference} cannot be imported: {type(error).__name__}: {error}") from error
 
     def ledger_path(self, ledger: str | None, app: str | None = None) -> str:
-        """``--ledger``, else ``PURISTA_LEDGER``, else ``./purista.db``, else what the configured app uses."""
+        """``--ledger``, else ``PURISTA_LEDGER``, else ``./purista.db``, else what the configured app uses.
+
+        :raises Stop: that is no file.
+        """
+        place = self._place(ledger, app)
+        if isinstance(place, str) and "://" not in place:
+            return place
+        raise Stop(
+            CONFIG, "expected the file of a SQLite ledger, got another one; use that database's own tools (pg_dump)"
+        )
+
+    @asynccontextmanager
+    async def desk(self, ledger: str | None, app: str | None = None) -> AsyncIterator[Desk]:
+        """The ledger, open: a file, a ``postgresql://`` address, or that of the app's bridge.
+
+        :raises purista.errors.LedgerError: there is none, or it cannot be read.
+        """
+        place = self._place(ledger, app)
+        if isinstance(place, Assembly):
+            async with place.ledger:
+                yield Desk(place.ledger, place)
+            return
+        if "://" in place:
+            async with ledger_at(place, None, self.clock) as opened:
+                yield Desk(opened)
+            return
+        async with SqliteLedger(SqliteFile(place, environment=None, create=False), clock=self.clock) as opened:
+            yield Desk(opened)
+
+    def _place(self, ledger: str | None, app: str | None) -> str | Assembly:
         if ledger:
             return ledger
         default = Settings.read().ledger
@@ -56,20 +89,12 @@ class Session:
         if os.environ.get("PURISTA_LEDGER", "").strip() or (Path(default).is_file() and not named):
             return default
         if named or _configured() is not None:
-            file = self.load(app).bridge.file
-            if not file.volatile:
-                return file.path
+            bridge = self.load(app).bridge
+            if not isinstance(bridge, DefaultEventBridge):
+                return bridge
+            if not bridge.volatile:
+                return bridge.file.path
         return default
-
-    @asynccontextmanager
-    async def ledger(self, ledger: str | None, app: str | None = None) -> AsyncIterator[SqliteLedger]:
-        """The ledger, open.
-
-        :raises purista.errors.LedgerError: there is none, or it cannot be read.
-        """
-        file = SqliteFile(self.ledger_path(ledger, app), environment=None, create=False)
-        async with SqliteLedger(file, clock=self.clock) as opened:
-            yield opened
 
     def names_app(self, app: str | None = None) -> bool:
         """Whether an app is named, here or in ``pyproject.toml``."""

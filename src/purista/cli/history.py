@@ -8,13 +8,11 @@ from zoneinfo import ZoneInfo
 from purista.cli.exits import OK, REFUSED
 from purista.cli.find import choose
 from purista.cli.output import Cell, Output, iso
-from purista.cli.records import Records
 from purista.cli.trigger import EXIT_CODES
 from purista.cli.when import clock_time, duration, local, utc, zone_of
 from purista.gateway.documents import run_document, span
 from purista.gateway.gateway import Gateway, Reply
-from purista.ledgers.base import Decision, LedgerView, OccurrenceClass, OccurrenceRow, Query, Run, RunState
-from purista.ledgers.sqlite import SqliteLedger
+from purista.ledgers.base import Decision, Ledger, LedgerView, OccurrenceClass, OccurrenceRow, Query, Run, RunState
 from purista.messages import new_id
 from purista.schedulers.base import Call, CallKind
 
@@ -33,11 +31,11 @@ _WILL_RUN = (Decision.PUBLISHED, Decision.CLAIMED, Decision.HELD)
 
 
 async def history(
-    ledger: SqliteLedger, out: Output, *, key: str | None, limit: int, start: int | None, end: int | None
+    ledger: Ledger, out: Output, *, key: str | None, limit: int, start: int | None, end: int | None
 ) -> int:
     """Decided occurrences, newest first. ``start`` and ``end`` in ms, half open."""
     if key is not None:
-        key = choose(Records(ledger).keys(), key)
+        key = choose(await ledger.notes.keys(), key)
     page = await ledger.history(Query(key=key, start=start, end=end, limit=limit))
     zones = await _zones(ledger, sorted({run.row.key for run in page.rows}))
     now = ledger.clock.now()
@@ -56,7 +54,7 @@ async def history(
     return OK
 
 
-async def _zones(ledger: SqliteLedger, keys: Sequence[str]) -> Mapping[str, ZoneInfo]:
+async def _zones(ledger: Ledger, keys: Sequence[str]) -> Mapping[str, ZoneInfo]:
     zones = {}
     for key, view in zip(keys, await ledger.load(keys), strict=True):
         zone = None if view is None else zone_in_force(view)
@@ -100,10 +98,10 @@ def took(run: Run, now: int) -> str:
     return duration(ended - begun) if ended is not None else f"{duration(now - begun)} so far"
 
 
-async def run_now(ledger: SqliteLedger, out: Output, *, key: str, request: str | None, force: bool) -> int:
+async def run_now(gateway: Gateway, out: Output, *, key: str, request: str | None, force: bool) -> int:
     """Ask for one run now. The request id makes its repetition a duplicate."""
-    key, request = choose(Records(ledger).keys(), key), request or new_id()
-    reply = await Gateway(ledger).trigger(Call(key, CallKind.MANUAL, request=request, source="cli", force=force))
+    key, request = choose(await gateway.ledger.notes.keys(), key), request or new_id()
+    reply = await gateway.trigger(Call(key, CallKind.MANUAL, request=request, source="cli", force=force))
     row = next((r for r in reply.rows if r.request == request), None)
     refused = row is not None and row.decision not in _WILL_RUN
     if out.as_json:

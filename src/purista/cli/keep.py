@@ -6,7 +6,7 @@ from pathlib import Path
 
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.output import Output
-from purista.ledgers.sqlite import SqliteLedger
+from purista.ledgers.base import Ledger
 from purista.sqlite.backup import backup as copy_ledger
 from purista.sqlite.backup import restore as put_back
 
@@ -40,7 +40,7 @@ def restore(out: Output, copy: Path, target: str, now: int) -> int:
     return OK
 
 
-async def purge(ledger: SqliteLedger, out: Output, *, payloads: int | None, records: int | None) -> int:
+async def purge(ledger: Ledger, out: Output, *, payloads: int | None, records: int | None) -> int:
     """Forget payloads and records older than so many days."""
     if payloads is None and records is None:
         raise Stop(USAGE, "expected --payloads DAYS, --records DAYS or both, got neither")
@@ -58,7 +58,7 @@ async def purge(ledger: SqliteLedger, out: Output, *, payloads: int | None, reco
     return OK
 
 
-async def _forget(ledger: SqliteLedger, out: Output, now: int, days: int | None, *, payloads_only: bool) -> int:
+async def _forget(ledger: Ledger, out: Output, now: int, days: int | None, *, payloads_only: bool) -> int:
     """In small commits, so that nobody waits long for the file."""
     if days is None:
         return 0

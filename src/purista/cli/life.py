@@ -13,9 +13,10 @@ from purista.cli.options import App, Json, Key, Ledger, SchedulerName
 from purista.cli.output import Output
 
 if TYPE_CHECKING:
-    from purista.ledgers.sqlite import SqliteLedger
+    from purista.gateway.gateway import Gateway
+    from purista.ledgers.base import Ledger as OpenLedger
 
-__all__ = ["commands", "on_ledger"]
+__all__ = ["commands", "on_gateway", "on_ledger"]
 
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="who does it [you]")]
 
@@ -34,13 +35,26 @@ def _finish(work: Coroutine[Any, Any, int]) -> int:
 
 def on_ledger(
     ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
-    work: Callable[[SqliteLedger, Output], Awaitable[int]],
+    work: Callable[[OpenLedger, Output], Awaitable[int]],
 ) -> int:  # fmt: skip
     """Open the ledger, do the work, close it."""
 
     async def answer() -> int:
-        async with ctx.obj.ledger(ledger, app) as opened:
-            return await work(opened, Output(as_json=as_json))
+        async with ctx.obj.desk(ledger, app) as desk:
+            return await work(desk.ledger, Output(as_json=as_json))
+
+    return _finish(answer())
+
+
+def on_gateway(
+    ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
+    work: Callable[[Gateway, Output], Awaitable[int]],
+) -> int:  # fmt: skip
+    """Open ledger and bridge, do what may publish, close them."""
+
+    async def answer() -> int:
+        async with ctx.obj.desk(ledger, app) as desk, desk.acting() as gateway:
+            return await work(gateway, Output(as_json=as_json))
 
     return _finish(answer())
 
@@ -159,7 +173,7 @@ def resume(
     from purista.cli.pause import resume as work  # noqa: PLC0415 - only this command pays for it
 
     wish: dict[str, Any] = {"key": key, "catch_up": catch_up, "by": by, "maximum": maximum}
-    return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish))
+    return on_gateway(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish))
 
 
 def recover(
@@ -179,7 +193,7 @@ def recover(
 
     start = parse_bound(since, "--since")
 
-    return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, consent=consent, since=start))
+    return on_gateway(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, consent=consent, since=start))
 
 
 def overdue(
@@ -235,4 +249,4 @@ def backfill(
 
     wish = Wish(parse_bound(start, "--from") or 0, parse_bound(end, "--to"), maximum, rate, again, force, dry_run)
 
-    return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, key, wish))
+    return on_gateway(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, key, wish))

@@ -10,8 +10,7 @@ from typing import Any
 
 from purista.cli.exits import OK, USAGE, Stop
 from purista.contract.schedule import Schedule
-from purista.ledgers.base import Lineage, Pause
-from purista.ledgers.sqlite import SqliteLedger
+from purista.ledgers.base import Ledger, Lineage, Pause
 from purista.recurrence import Cron, Interval
 
 __all__ = ["monitors"]
@@ -21,7 +20,7 @@ LONGEST_S = 31_536_000
 """Healthchecks takes time-outs up to a year."""
 
 
-async def monitors(ledger: SqliteLedger, kind: str, grace: int) -> int:
+async def monitors(ledger: Ledger, kind: str, grace: int) -> int:
     """Print the definitions. ``grace`` in seconds, on top of each scheduler's stated lateness."""
     if kind not in KINDS:
         raise Stop(USAGE, f"expected {' or '.join(KINDS)}, got {kind!r}")

@@ -8,19 +8,18 @@ from purista.cli.backfill import fill
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.find import choose
 from purista.cli.output import Output, iso
-from purista.cli.records import Records
 from purista.cli.when import utc
 from purista.gateway import pauses
 from purista.gateway.catch_up import CatchUp, resume_with
 from purista.gateway.gateway import Gateway
-from purista.ledgers.sqlite import SqliteLedger
+from purista.ledgers.base import Ledger
 
 __all__ = ["pause", "resume"]
 
 
-async def pause(ledger: SqliteLedger, out: Output, *, key: str, reason: str, until: int | None, by: str | None) -> int:
+async def pause(ledger: Ledger, out: Output, *, key: str, reason: str, until: int | None, by: str | None) -> int:
     """Pause a schedule. ``until`` in ms."""
-    key, now = choose(Records(ledger).keys(), key), ledger.clock.now()
+    key, now = choose(await ledger.notes.keys(), key), ledger.clock.now()
     if not reason.strip():
         raise Stop(USAGE, 'expected a reason, got none; write --reason "the database moves"')
     if until is not None and until <= now:
@@ -37,12 +36,11 @@ async def pause(ledger: SqliteLedger, out: Output, *, key: str, reason: str, unt
     return OK
 
 
-async def resume(ledger: SqliteLedger, out: Output, *, key: str, catch_up: str, by: str | None, maximum: int) -> int:
+async def resume(gateway: Gateway, out: Output, *, key: str, catch_up: str, by: str | None, maximum: int) -> int:
     """End a pause, and make up for it as asked."""
     if catch_up not in list(CatchUp):
         raise Stop(USAGE, f"--catch-up: expected none, once or all, got {catch_up!r}")
-    key = choose(Records(ledger).keys(), key)
-    gateway = Gateway(ledger)
+    key = choose(await gateway.ledger.notes.keys(), key)
     done = await resume_with(gateway, key, by=by or _me(), catch_up=CatchUp(catch_up))
     filled = await fill(gateway, out, key, done.slots[:maximum])
     left = max(0, len(done.slots) - maximum)

@@ -9,6 +9,7 @@ from pathlib import Path
 from purista.app import App
 from purista.cli.exits import CONFIG, USAGE, Stop
 from purista.cli.find import Session
+from purista.embedded import DefaultEventBridge
 from purista.ledgers.sqlite import SqliteLedger
 from purista.registration.registrar import Registrar, Scheduler
 from purista.settings import Settings
@@ -29,6 +30,11 @@ def ledger_path(app: App, ledger: str | None) -> str:
     if app.bridge.volatile:
         fix = "write --ledger purista.db, or App(…, ledger=…)"
         raise Stop(CONFIG, f"expected a ledger that outlives this process, got a volatile bridge; {fix}")
+    if not isinstance(app.bridge, DefaultEventBridge):
+        fix = "let the scheduler call a gateway: purista serve, purista trigger --gateway"
+        raise Stop(
+            CONFIG, f"expected the file of a SQLite ledger for the scheduler's lines, got {app.bridge.place}; {fix}"
+        )
     return app.bridge.file.path
 
 
@@ -37,6 +43,10 @@ async def registrar(
     session: Session, app: App, *, ledger: str | None, scheduler: str | None
 ) -> AsyncIterator[Registrar]:
     """A registrar to look through. Where there is no ledger yet, it looks at an empty one in memory: nothing is made."""
+    if ledger is None and not isinstance(app.bridge, DefaultEventBridge):
+        async with app.bridge.ledger:
+            yield app.bridge.registrar()
+        return
     path = ledger_path(app, ledger)
     environment = app.bridge.environment
     exists = _exists(path)

@@ -12,15 +12,15 @@ from purista.gateway.gateway import Gateway
 from purista.gateway.recover import Gap
 from purista.gateway.recover import overdue as find_overdue
 from purista.gateway.recover import recover as work
-from purista.ledgers.sqlite import SqliteLedger
+from purista.ledgers.base import Ledger
 
 __all__ = ["overdue", "recover"]
 
 
-async def recover(ledger: SqliteLedger, out: Output, *, consent: bool, since: int | None) -> int:
+async def recover(gateway: Gateway, out: Output, *, consent: bool, since: int | None) -> int:
     """Decide all that is due and undecided. ``since`` in ms."""
     with out.progress("deciding what nobody called for"):
-        done = await work(Gateway(ledger), consent=consent, since=since)
+        done = await work(gateway, consent=consent, since=since)
     if out.as_json:
         out.document({
             "decided": done.decided, "published": done.published, "waiting": [_document(gap) for gap in done.waiting],
@@ -34,7 +34,7 @@ async def recover(ledger: SqliteLedger, out: Output, *, consent: bool, since: in
     return PROBLEMS if done.waiting else OK
 
 
-async def overdue(ledger: SqliteLedger, out: Output, *, grace_ms: int, metrics: bool) -> int:
+async def overdue(ledger: Ledger, out: Output, *, grace_ms: int, metrics: bool) -> int:
     """Print what is due for too long and undecided."""
     now = ledger.clock.now()
     late = await find_overdue(ledger, now, grace_ms=grace_ms)
@@ -55,7 +55,7 @@ async def overdue(ledger: SqliteLedger, out: Output, *, grace_ms: int, metrics: 
     return PROBLEMS if late and not metrics else OK
 
 
-async def _metrics(ledger: SqliteLedger, late: Sequence[Gap]) -> str:
+async def _metrics(ledger: Ledger, late: Sequence[Gap]) -> str:
     """Prometheus text, for a textfile collector; every schedule has a line, so that none can vanish unseen."""
     behind = {gap.key: gap.lag_ms for gap in late}
     keys = sorted(

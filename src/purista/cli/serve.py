@@ -109,8 +109,8 @@ async def _behind(
 ) -> AsyncIterator[tuple[Gateway, Mapping[str, Probe]]]:
     """A ledger that is named, else the bridge of the app. No service is started: handlers are workers' affair."""
     if ledger is not None or not session.names_app(app):
-        async with session.ledger(ledger) as opened:
-            yield Gateway(opened), {}
+        async with session.desk(ledger) as desk, desk.acting() as gateway:
+            yield gateway, {}
         return
     bridge = session.load(app).bridge
     if bridge.volatile:

@@ -10,8 +10,7 @@ from purista.cli.history import DECISION_STYLES, RUN_STYLES
 from purista.cli.output import Cell, Output, Row, iso
 from purista.cli.when import ago, duration, local, utc, zone_of
 from purista.gateway.recover import gaps
-from purista.ledgers.base import Contract, Lineage, Pause, Query, Run
-from purista.ledgers.sqlite import SqliteLedger
+from purista.ledgers.base import Contract, Ledger, Lineage, Pause, Query, Run
 
 __all__ = ["status"]
 
@@ -26,7 +25,7 @@ class _Line:
     pause: Pause | None
 
 
-async def status(ledger: SqliteLedger, out: Output) -> int:
+async def status(ledger: Ledger, out: Output) -> int:
     """Last and next occurrence of each schedule, who paused it, how far behind it is."""
     now = ledger.clock.now()
     with out.progress("looking"):
@@ -41,7 +40,7 @@ async def status(ledger: SqliteLedger, out: Output) -> int:
     return OK
 
 
-async def _lines(ledger: SqliteLedger, now: int) -> list[_Line]:
+async def _lines(ledger: Ledger, now: int) -> list[_Line]:
     lag = {gap.key: gap.lag_ms async for gap in gaps(ledger, now)}
     found: dict[str, _Line] = {}
     for _, lineages in await ledger.registered():

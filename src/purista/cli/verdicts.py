@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
-from purista.cli.records import Heard, Letter, RecentCall
 from purista.cli.when import Asked, Kind, ago, duration, local, utc
 from purista.cli.words import address_words
 from purista.contract.schedule import Schedule
 from purista.gateway.decide import contract_at, decide, effective_deadline
 from purista.ledgers.base import Decision, LedgerView, OccurrenceClass, OccurrenceRow, Part, Run, RunState, WorkerSeen
+from purista.ledgers.notes import Heard, Letter, RecentCall
 from purista.schedulers.base import Call
 
 __all__ = ["Evidence", "Why", "conclude"]

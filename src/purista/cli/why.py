@@ -8,21 +8,19 @@ from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.find import choose
 from purista.cli.history import zone_in_force
 from purista.cli.output import Output, iso
-from purista.cli.records import Records
 from purista.cli.verdicts import Evidence, Why, conclude
 from purista.cli.when import Asked, local, parse_time, utc, zone_of
 from purista.clock import to_iso
 from purista.contract.schedule import TargetKind
 from purista.gateway.documents import run_document
-from purista.ledgers.base import LedgerView, OccurrenceClass, OccurrenceRow, Query, Run
-from purista.ledgers.sqlite import SqliteLedger
+from purista.ledgers.base import Ledger, LedgerView, OccurrenceClass, OccurrenceRow, Query, Run
 
 __all__ = ["why"]
 
 RELATED_SEARCH = 1
 
 
-async def why(ledger: SqliteLedger, out: Output, question: str) -> int:
+async def why(ledger: Ledger, out: Output, question: str) -> int:
     """Answer one question.
 
     :raises Stop: the question cannot be read, or the schedule is unknown.
@@ -70,13 +68,13 @@ def _document(e: Evidence, answer: Why) -> dict[str, Any]:
     }
 
 
-async def gather(ledger: SqliteLedger, question: str) -> Evidence:
+async def gather(ledger: Ledger, question: str) -> Evidence:
     """Everything there is to know about the question."""
     key, at, text = question.rpartition("@")
     if not at or not key or not text:
         raise Stop(USAGE, f"expected KEY@TIME such as user/1/nightly@2026-03-29T02:30, got {question!r}")
-    records = Records(ledger)
-    key = choose(records.keys(), key)
+    notes = ledger.notes
+    key = choose(await notes.keys(), key)
     view = (await ledger.load([key]))[0]
     if view is None:
         raise Stop(USAGE, f"{key} leads to no schedule in this ledger any more")
@@ -85,17 +83,19 @@ async def gather(ledger: SqliteLedger, question: str) -> Evidence:
     instant, runs = await _meant(ledger, view, asked)
     addresses = list(dict.fromkeys([*(p.address for run in runs for p in run.parts), *_addresses(view)]))
     lineage = view.lineage.lineage
-    heard = [found.at for found in [records.last_decision()] if found] + [c for c in [records.last_counted()] if c]
+    heard = [found.at for found in [await notes.last_decision()] if found]
+    heard += [at for at in [await notes.last_counted()] if at]
     return Evidence(
         key=view.lineage.key, asked=asked, instant=instant, zone=zone, now=ledger.clock.now(), view=view, runs=runs,
-        related=await _related(ledger, key, runs), calls=tuple(records.recent_calls(lineage)),
-        counted=records.counted(lineage, to_iso(instant * 1000)[:10]), last_decision=records.last_decision(lineage),
-        heard_at_all=max(heard, default=None), workers=records.workers(addresses),
-        letters=records.letters([p.part for run in runs for p in run.parts]),
+        related=await _related(ledger, key, runs), calls=tuple(await notes.recent_calls(lineage)),
+        counted=await notes.counted(lineage, to_iso(instant * 1000)[:10]),
+        last_decision=await notes.last_decision(lineage),
+        heard_at_all=max(heard, default=None), workers=await notes.workers(addresses),
+        letters=await notes.letters([p.part for run in runs for p in run.parts]),
     )  # fmt: skip
 
 
-async def _meant(ledger: SqliteLedger, view: LedgerView, asked: Asked) -> tuple[int, tuple[Run, ...]]:
+async def _meant(ledger: Ledger, view: LedgerView, asked: Asked) -> tuple[int, tuple[Run, ...]]:
     """Which of the possible instants is meant: the one with a record, else the one that is an occurrence."""
     for instant in asked.instants:
         found = await _runs(ledger, view, instant * 1000 + asked.milliseconds)
@@ -108,7 +108,7 @@ async def _meant(ledger: SqliteLedger, view: LedgerView, asked: Asked) -> tuple[
     return asked.instants[0], ()
 
 
-async def _runs(ledger: SqliteLedger, view: LedgerView, at: int) -> tuple[Run, ...]:
+async def _runs(ledger: Ledger, view: LedgerView, at: int) -> tuple[Run, ...]:
     """Records of that second (of that millisecond, if it is not a whole second), the scheduled one first.
 
     A stretch counts where the instant is one of its occurrences.
@@ -138,7 +138,7 @@ def _addresses(view: LedgerView) -> list[str]:
     return [f"cmd:{target.service}/{target.version}/{target.name}"]
 
 
-async def _related(ledger: SqliteLedger, key: str, runs: tuple[Run, ...]) -> dict[str, OccurrenceRow]:
+async def _related(ledger: Ledger, key: str, runs: tuple[Run, ...]) -> dict[str, OccurrenceRow]:
     found = {}
     for related in {run.row.related for run in runs if run.row.related}:
         page = await ledger.history(Query(key=key, occurrence_id=related, limit=RELATED_SEARCH))

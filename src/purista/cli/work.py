@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from purista.app import App
+from purista.assembly import Assembly
 from purista.cli.exits import CANNOT_CREATE, OK, USAGE, Stop
 from purista.cli.output import Output
 from purista.cli.signals import Stopping, logging_to_stderr, on_signals
 from purista.contract.rules import validate_app
-from purista.embedded import DefaultEventBridge
 from purista.errors import RegistrationError
 from purista.service.builder import ServiceBuilder
 from purista.service.runtime import stop_all
@@ -30,7 +30,7 @@ async def worker(app: App, out: Output, *, names: Sequence[str], stopping: Stopp
     with logging_to_stderr(as_json=out.as_json), on_signals(stopping):
         try:
             async with running(app, services, app.bridge):
-                log.info("started: %s on %s", _named(services), app.bridge.file.path, extra={"action": "started"})
+                log.info("started: %s on %s", _named(services), app.bridge.place, extra={"action": "started"})
                 await stopping.wait()
         except RegistrationError as error:
             fix = "set PURISTA_REGISTRATION=verify here and run `purista apply cron` in the deployment"
@@ -54,7 +54,7 @@ def _named(services: Sequence[ServiceBuilder]) -> str:
 
 
 @asynccontextmanager
-async def running(app: App, services: Sequence[ServiceBuilder], bridge: DefaultEventBridge) -> AsyncIterator[None]:
+async def running(app: App, services: Sequence[ServiceBuilder], bridge: Assembly) -> AsyncIterator[None]:
     """Some services of a valid app, started in order and stopped in reverse."""
     validate_app(app.services)
     started = []

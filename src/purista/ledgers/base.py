@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from purista.clock import Clock
 from purista.contract.schedule import Schedule
 from purista.messages import derived_id
 from purista.values import value
+
+if TYPE_CHECKING:
+    from purista.ledgers.notes import Notes  # people only: no trigger pays for it
 
 __all__ = [
     "Change", "Contract", "Counted", "Decision", "Ledger", "LedgerView", "Lineage", "OccurrenceClass", "OccurrenceRow",
@@ -309,8 +312,14 @@ class Ledger(Protocol):
 
     clock: Clock
     ledger_id: str
+    environment: str
     transactional: bool  # outbox and settlements are carried by the same commit
     epoch: int  # ms: restored from a copy then, or 0; what was due before, it did not live through
+
+    @property
+    def notes(self) -> Notes:
+        """What was noted beside decisions, for people."""
+        ...
 
     async def __aenter__(self) -> Ledger:
         """Open it."""

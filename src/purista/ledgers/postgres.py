@@ -32,6 +32,7 @@ from purista.ledgers.base import (
 )
 from purista.ledgers.postgres_batch import Batcher
 from purista.ledgers.postgres_history import history
+from purista.ledgers.postgres_notes import PostgresNotes
 from purista.ledgers.postgres_register import create, register, write_contracts
 from purista.ledgers.rows import (
     CONTRACT_COLUMNS,
@@ -77,6 +78,11 @@ class PostgresLedger:
         self._registry = ""
         self._batcher = Batcher(self._send)
         self._lazily = Batcher(partial(self._send, statement=sql.COMMIT_LAZILY))
+
+    @property
+    def notes(self) -> PostgresNotes:
+        """See :class:`~purista.ledgers.base.Ledger`."""
+        return PostgresNotes(self.database)
 
     async def __aenter__(self) -> PostgresLedger:
         await self.database.open()

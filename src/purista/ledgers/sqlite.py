@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from purista.clock import Clock, SystemClock
 from purista.ledgers.base import (
@@ -37,6 +37,9 @@ from purista.ledgers.rows import (
 from purista.ledgers.sqlite_mail import carry
 from purista.ledgers.sqlite_records import history, parts_of, purge, purge_payloads
 from purista.sqlite.file import SqliteFile
+
+if TYPE_CHECKING:
+    from purista.ledgers.sqlite_notes import SqliteNotes
 
 __all__ = ["SqliteLedger"]
 
@@ -88,6 +91,13 @@ class SqliteLedger:
         self._contracts: dict[tuple[str, int], tuple[Contract, ...]] = {}
         self._subscribers: dict[str, tuple[str, ...]] = {}
         self._registry = ""
+
+    @property
+    def notes(self) -> SqliteNotes:
+        """See :class:`~purista.ledgers.base.Ledger`."""
+        from purista.ledgers.sqlite_notes import SqliteNotes  # noqa: PLC0415 - people only: no trigger pays for it
+
+        return SqliteNotes(self.file)
 
     async def __aenter__(self) -> SqliteLedger:
         self.file.open()

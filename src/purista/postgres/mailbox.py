@@ -36,7 +36,7 @@ UPDATE mail SET lease = $3, visible_at = $4, attempts = attempts + 1 WHERE id IN
 _REQUEUE = """
 WITH back AS (
   UPDATE mail SET state = 'ready', attempts = 0, visible_at = $2, done_at = NULL
-  WHERE state = 'dead' AND id = ANY($1::text[]) AND address = $4 RETURNING id, address
+  WHERE state = 'dead' AND id = ANY($1::text[]) AND ($4::text IS NULL OR address = $4) RETURNING id, address
 ), told AS (SELECT pg_notify($3, address) FROM (SELECT DISTINCT address FROM back) AS a)
 SELECT id FROM back CROSS JOIN (SELECT count(*) FROM told) AS all_told ORDER BY id
 """
@@ -135,8 +135,8 @@ class PostgresMailbox:
         async with self._database.connection() as connection:
             return [tuple(row) for row in await connection.fetch(statement, address, limit)]
 
-    async def requeue(self, address: str, ids: Sequence[str], now: int) -> list[str]:
-        """Bring dead letters back with fresh attempts; the ids that were dead."""
+    async def requeue(self, address: str | None, ids: Sequence[str], now: int) -> list[str]:
+        """Bring dead letters back (of one address, where it is given) with fresh attempts; the ids that were dead."""
         async with self._database.connection() as connection:
             return [row[0] for row in await connection.fetch(_REQUEUE, list(ids), now, self._channel, address)]
 

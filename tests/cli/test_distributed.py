@@ -1,0 +1,104 @@
+"""The command line over RabbitMQ and PostgreSQL: the same commands, for an app whose ledger is no file."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from purista.app import load_app
+from tests.broker import Broker
+from tests.services import postgres, rabbitmq
+
+
+@pytest.fixture
+def ledger() -> Iterator[str]:
+    """The address of a schema of this test's own."""
+    import asyncpg
+
+    schema = f"test_{secrets.token_hex(6)}"
+    yield f"{postgres()}?schema={schema}"
+
+    async def drop() -> None:
+        connection = await asyncpg.connect(postgres())
+        await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        await connection.close()
+
+    asyncio.run(drop())
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    broker = Broker("queue:billing.run", "cmd:shop/1/cleanup")
+    yield broker
+    asyncio.run(broker.end())
+
+
+@pytest.fixture
+def deployed(home: Path, ledger: str, broker: Broker) -> None:
+    path = home / "shopapp.py"
+    text = path.read_text("utf-8")
+    bridge = (
+        f"from purista import AmqpBridge\n"
+        f"bridge = AmqpBridge({rabbitmq()!r}, ledger={ledger!r}, prefix={broker.prefix!r}, exchange={broker.prefix!r})\n"
+        "app = App(services=[shop], bridge=bridge)\n"
+    )
+    path.write_text(text.replace('app = App(services=[shop], ledger="shop.db")\n', bridge), "utf-8")
+
+    async def register() -> None:
+        app = load_app("shopapp:app")
+        await app.start(consume=False)
+        await app.stop()
+
+    asyncio.run(register())
+
+
+def test_commands_read_and_act_through_the_apps_bridge(purista, deployed, home):
+    (billing, nightly) = purista("status", "--json").json["schedules"]
+    assert (billing["key"], nightly["key"]) == ("shop/1/billing", "shop/1/nightly")
+    ran = purista("run", "billing", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["answer"] == "accepted"
+    (row,) = purista("history", "--json").json["occurrences"]
+    assert (row["key"], row["decision"]) == ("shop/1/billing", "published")
+    assert purista("pause", "nightly", "--reason", "move").code == 0
+    assert "move" in purista("status").out
+    assert purista("resume", "nightly").code == 0
+    assert purista("overdue").code == 0
+    assert purista("recover").code == 0
+    assert purista("plan", "--exit-code").code == 0
+    assert purista("dead", "list").code == 0
+    why = purista("why", f"shop/1/billing@{row['scheduledAt']}", "--json")
+    assert why.code == 0, why.err
+    assert not list(home.glob("*.db")), "no file was made"
+
+
+def test_a_command_that_nobody_takes_is_told_so(purista, deployed):
+    ran = purista("run", "nightly", "--json")
+    assert ran.json["answer"] == "retry"
+    assert "shop/1/cleanup, got none: start it" in ran.json["detail"]
+
+
+def test_a_ledger_alone_can_be_read_and_publishes_nothing(purista, deployed, ledger, tmp_path):
+    reading = purista("status", "--ledger", ledger, "--json")
+    assert [s["key"] for s in reading.json["schedules"]] == ["shop/1/billing", "shop/1/nightly"]
+    acting = purista("run", "billing", "--ledger", ledger)
+    assert acting.code != 0
+    assert "expected an app, whose bridge carries what is decided" in acting.err
+
+
+def test_what_needs_a_file_says_so(purista, deployed, tmp_path):
+    for command in (("ledger", "backup", "copy.db"), ("export", "cron")):
+        result = purista(*command)
+        assert result.code != 0
+        assert "SQLite" in result.err
+
+
+@pytest.mark.parametrize("command", [("status",), ("history",), ("run", "billing"), ("why", "billing@2026-01-01T00:00Z")])
+def test_no_password_is_shown(purista, home, command):
+    result = purista(*command, "--ledger", "postgresql://user:s3cret@127.0.0.1:1/nowhere")
+    assert result.code != 0
+    assert "s3cret" not in result.out + result.err

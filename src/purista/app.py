@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from purista.assembly import Assembly
 from purista.embedded import DefaultEventBridge
 from purista.errors import DeclarationError
+from purista.outpost import Outpost
 from purista.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,25 +34,38 @@ class App:
         *,
         ledger: str | Path | None = None,
         scheduler: Scheduler | None = None,
-        bridge: Assembly | None = None,
+        bridge: Assembly | Outpost | None = None,
         **options: Any,
     ) -> None:
         _unique(services)
         if bridge is not None and (ledger is not None or scheduler is not None or options):
             raise DeclarationError("expected a bridge or its options, got both; give the options to the bridge")
         self.services = tuple(services)
-        self._bridge = bridge
+        self._node = bridge
         self._arguments = {"path": ledger, "scheduler": scheduler, **options}
         self._instances: list[ServiceInstance] = []
 
     @property
-    def bridge(self) -> Assembly:
-        """The event bridge; made when first asked for, so that declaring an app touches no file."""
-        if self._bridge is None:
+    def node(self) -> Assembly | Outpost:
+        """What the services run on; made when first asked for, so that declaring an app touches no file."""
+        if self._node is None:
             arguments = dict(self._arguments)
             path = arguments.pop("path")
-            self._bridge = DefaultEventBridge(Settings.read().ledger if path is None else path, **arguments)
-        return self._bridge
+            self._node = DefaultEventBridge(Settings.read().ledger if path is None else path, **arguments)
+        return self._node
+
+    @property
+    def bridge(self) -> Assembly:
+        """The event bridge, with ledger and gateway behind it.
+
+        :raises DeclarationError: this process has no ledger: it asks gateways.
+        """
+        node = self.node
+        if isinstance(node, Outpost):
+            raise DeclarationError(
+                "expected a bridge with a ledger, got an outpost, which asks gateways; run this where the gateways are"
+            )
+        return node
 
     async def __aenter__(self) -> App:
         await self.start()
@@ -72,7 +86,7 @@ class App:
         validate_app(self.services)
         try:
             for service in self.services:
-                instance = await service.get_instance(self.bridge)
+                instance = await service.get_instance(self.node)
                 self._instances.append(instance)
                 await instance.start(consume=consume)
         except BaseException:

@@ -73,7 +73,6 @@ class Assembly:
         if publisher is None and not parts.ledger.transactional:
             publisher = Carrier(parts.bridge, parts.queue)
         self.gateway = Gateway(parts.ledger, publisher=publisher, instance=self.instance, **options)
-        self.permits = self.gateway
         self.invoker = Invoker(parts.bridge, self.instance)
         self._revision = settings.revision if revision is None else revision
         self._mode = Mode(registration or settings.registration)
@@ -131,6 +130,11 @@ class Assembly:
         await self.queue.stop(drain=drain)
         await self.bridge.stop(drain=drain)
         await self.ledger.__aexit__(None, None, None)
+
+    @property
+    def permits(self) -> Gateway:
+        """Who grants the right to work: the gateway of this process."""
+        return self.gateway
 
     @property
     def place(self) -> str:

@@ -14,7 +14,7 @@ from purista.queues.base import QueueBridge
 from purista.registration.registrar import Scheduler
 from purista.settings import Settings
 
-__all__ = ["AmqpBridge", "AmqpOutpost", "ledger_at"]
+__all__ = ["AmqpBridge", "AmqpOutpost", "ledger_at", "permit_key"]
 
 
 class AmqpBridge(Assembly):
@@ -61,17 +61,19 @@ class AmqpBridge(Assembly):
 
 
 class AmqpOutpost(Outpost):
-    """Services over RabbitMQ in a process without a ledger: ``group`` of gateways grants, is told, and registers.
+    """Services over RabbitMQ in a process without a ledger: ``group`` of gateways (``PURISTA_GATEWAY_GROUP``) grants, is
+    told, and registers.
 
-    ``key`` signs what is asked (see :func:`purista.auth.webhook.key_of`); the gateways must know it.
+    ``secret`` (``PURISTA_PERMIT_SECRET``) refers to what signs the asks, as ``env:NAME`` or ``file:PATH``; the gateways must
+    know the same.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        group: str = "default",
-        key: bytes | None = None,
+        group: str | None = None,
+        secret: str | None = None,
         prefix: str = "purista",
         exchange: str = "purista",
         clock: Clock | None = None,
@@ -84,9 +86,21 @@ class AmqpOutpost(Outpost):
 
         clock, link = clock or SystemClock(), Link(url, prefix=prefix, exchange=exchange)
         super().__init__(
-            AmqpExchange(link, clock=clock), AmqpQueue(link, clock=clock), clock=clock, group=group, key=key, limits=limits,
-            instance=instance,
+            AmqpExchange(link, clock=clock), AmqpQueue(link, clock=clock), clock=clock, limits=limits, instance=instance,
+            group=group or Settings.read().gateway_group, key=permit_key(secret),
         )  # fmt: skip
+
+
+def permit_key(secret: str | None = None) -> bytes | None:
+    """What signs asks about permits: that of the reference, else of ``PURISTA_PERMIT_SECRET``; None: nothing is signed.
+
+    :raises purista.errors.InvalidSecret: it is not there, or none.
+    """
+    from purista.auth.secret import read_secret  # noqa: PLC0415
+    from purista.auth.webhook import key_of  # noqa: PLC0415
+
+    reference = secret or Settings.read().permit_secret
+    return None if reference is None else key_of(read_secret(reference))
 
 
 def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledger:

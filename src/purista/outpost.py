@@ -68,6 +68,11 @@ class Outpost:
         await self.queue.stop(drain=drain)
         await self.bridge.stop(drain=drain)
 
+    @property
+    def place(self) -> str:
+        """Where its messages are, in words without secrets."""
+        return f"{type(self.bridge).__name__}, asking gateways"
+
     async def register(self, declared: Declared) -> None:
         """Have the gateway register these contracts and configure its scheduler.
 

@@ -23,6 +23,9 @@ class Settings:
     Of the HTTP gateway: ``PURISTA_GATEWAY_CONFIG`` its file, ``PURISTA_GATEWAY_HOST`` and ``PURISTA_GATEWAY_PORT`` over what
     it says. Of who calls it: ``PURISTA_GATEWAY_SECRET`` or ``PURISTA_GATEWAY_TOKEN``, a *reference* (``env:NAME``,
     ``file:PATH``).
+
+    Of processes without a ledger and those they ask: ``PURISTA_GATEWAY_GROUP`` (default ``default``), and
+    ``PURISTA_PERMIT_SECRET``, a reference to the secret that signs what they ask.
     """
 
     ledger: str = "purista.db"
@@ -34,6 +37,8 @@ class Settings:
     gateway_port: int | None = None
     gateway_secret: str | None = None
     gateway_token: str | None = None
+    gateway_group: str = "default"
+    permit_secret: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -59,6 +64,8 @@ class Settings:
             _port(env.get("PURISTA_GATEWAY_PORT", "").strip()),
             env.get("PURISTA_GATEWAY_SECRET", "").strip() or None,
             env.get("PURISTA_GATEWAY_TOKEN", "").strip() or None,
+            env.get("PURISTA_GATEWAY_GROUP", "").strip() or "default",
+            env.get("PURISTA_PERMIT_SECRET", "").strip() or None,
         )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
+import signal
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import pytest
 
 from purista.app import load_app
 from tests.broker import Broker
+from tests.cli.test_work import Process
 from tests.services import postgres, rabbitmq
 
 
@@ -97,8 +102,42 @@ def test_what_needs_a_file_says_so(purista, deployed, tmp_path):
         assert "SQLite" in result.err
 
 
-@pytest.mark.parametrize("command", [("status",), ("history",), ("run", "billing"), ("why", "billing@2026-01-01T00:00Z")])
+@pytest.mark.parametrize(
+    "command", [("status",), ("history",), ("run", "billing"), ("why", "billing@2026-01-01T00:00Z")]
+)
 def test_no_password_is_shown(purista, home, command):
     result = purista(*command, "--ledger", "postgresql://user:s3cret@127.0.0.1:1/nowhere")
     assert result.code != 0
     assert "s3cret" not in result.out + result.err
+
+
+def test_a_worker_without_a_ledger_is_served_by_a_gateway(purista, deployed, home, broker, monkeypatch):
+    """Two processes: `purista serve` over RabbitMQ and PostgreSQL, and `purista worker` that sees RabbitMQ alone."""
+    text = (home / "shopapp.py").read_text("utf-8")
+    begin = text.index("from purista import AmqpBridge")
+    outpost = (
+        "from purista.distributed import AmqpOutpost\n"
+        f"bridge = AmqpOutpost({rabbitmq()!r}, prefix={broker.prefix!r}, exchange={broker.prefix!r})\n"
+        "app = App(services=[shop], bridge=bridge)\n"
+    )
+    (home / "outapp.py").write_text(text[:begin] + outpost, "utf-8")
+    broker.addresses += ["cmd:purista-gateway/1/default"]
+    (home / "permits.key").write_text("whsec_" + base64.b64encode(b"k" * 32).decode())
+    (home / "permits.key").chmod(0o600)
+    monkeypatch.setenv("PURISTA_PERMIT_SECRET", "file:permits.key")
+    gateway = Process(home, "serve", "--dev", "--port", "0")
+    gateway.until("answering gateway group default, signed")
+    worker = Process(home, "worker", "--app", "outapp:app")
+    worker.until("started: shop/1 on AmqpExchange, asking gateways")
+    assert purista("run", "billing", "--json").json["answer"] == "accepted"
+    for _ in range(200):
+        (row,) = purista("history", "--json").json["occurrences"]
+        if row["run"] == "finished":
+            break
+        time.sleep(0.05)
+    assert row["run"] == "finished"
+    for process in (worker, gateway):
+        process.signal(signal.SIGTERM)
+        assert process.end() == 0
+    monkeypatch.setattr(sys, "path", [str(home), *sys.path])
+    assert "got an outpost" in purista("status", "--app", "outapp:app").err

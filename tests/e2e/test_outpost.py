@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from purista import Context, Cron, ServiceBuilder
+from purista.bridges.amqp import AmqpExchange
 from purista.bridges.base import Subscription
 from purista.clock import SystemClock, to_iso
-from purista.distributed import AmqpBridge, AmqpOutpost
+from purista.distributed import AmqpBridge
 from purista.errors import RegistrationError
 from purista.gateway.decide import Answer
 from purista.gateway.desk import PermitDesk
 from purista.ledgers.base import Query, RunState
 from purista.messages import Address, command, load, new_id
+from purista.outpost import Outpost
+from purista.queues.amqp import AmqpQueue
 from purista.schedulers.base import Call
 from purista.testing import ManualClock
 from purista.testing.suites.common import Inbox, until
@@ -68,8 +71,10 @@ async def gateway(
         await desk.stop()
 
 
-def outpost(broker: Broker, key: bytes | None = None) -> AmqpOutpost:
-    return AmqpOutpost(rabbitmq(), key=key, prefix=broker.prefix, exchange=broker.prefix)
+def outpost(broker: Broker, key: bytes | None = None) -> Outpost:
+    link = broker.link()
+    clock = SystemClock()
+    return Outpost(AmqpExchange(link, clock=clock), AmqpQueue(link, clock=clock), clock=clock, key=key)
 
 
 async def states(bridge: AmqpBridge) -> list[RunState | None]:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from purista.assembly import Assembly
 from purista.auth.tokens import hash_of
 from purista.cli.exits import CANNOT_CREATE, OK, Stop
 from purista.cli.find import Session, configuration_file
@@ -119,8 +120,31 @@ async def _behind(
     async def flows() -> bool:
         return (await bridge.health()).ok
 
-    async with bridge:
+    async with bridge, _permits(bridge):
         yield bridge.gateway, {"bridge": flows}
+
+
+@asynccontextmanager
+async def _permits(bridge: Assembly) -> AsyncIterator[None]:
+    """Answers processes without a ledger, where a broker brings their asks."""
+    if bridge.ledger.transactional:
+        yield
+        return
+    from purista.distributed import permit_key  # noqa: PLC0415
+    from purista.gateway.desk import PermitDesk  # noqa: PLC0415
+
+    key, group = permit_key(), Settings.read().gateway_group
+    desk = PermitDesk(
+        bridge, bridge.gateway, instance=bridge.instance, group=group, keys=() if key is None else (key,),
+        register=bridge.registrar().register,
+    )  # fmt: skip
+    await desk.start()
+    signed = "signed" if key else "not signed: the broker's permissions say who may ask"
+    log.info("answering gateway group %s, %s", group, signed, extra={"action": "desk_started"})
+    try:
+        yield
+    finally:
+        await desk.stop()
 
 
 @contextlib.contextmanager

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from purista.app import App
-from purista.assembly import Assembly
 from purista.cli.exits import CANNOT_CREATE, OK, USAGE, Stop
 from purista.cli.output import Output
 from purista.cli.signals import Stopping, logging_to_stderr, on_signals
 from purista.contract.rules import validate_app
 from purista.errors import RegistrationError
 from purista.service.builder import ServiceBuilder
+from purista.service.node import Node
 from purista.service.runtime import stop_all
 
 __all__ = ["running", "worker"]
@@ -29,8 +29,8 @@ async def worker(app: App, out: Output, *, names: Sequence[str], stopping: Stopp
     services, stopping = _selected(app, names), stopping or Stopping()
     with logging_to_stderr(as_json=out.as_json), on_signals(stopping):
         try:
-            async with running(app, services, app.bridge):
-                log.info("started: %s on %s", _named(services), app.bridge.place, extra={"action": "started"})
+            async with running(app, services, app.node):
+                log.info("started: %s on %s", _named(services), app.node.place, extra={"action": "started"})
                 await stopping.wait()
         except RegistrationError as error:
             fix = "set PURISTA_REGISTRATION=verify here and run `purista apply cron` in the deployment"
@@ -54,14 +54,14 @@ def _named(services: Sequence[ServiceBuilder]) -> str:
 
 
 @asynccontextmanager
-async def running(app: App, services: Sequence[ServiceBuilder], bridge: Assembly) -> AsyncIterator[None]:
+async def running(app: App, services: Sequence[ServiceBuilder], node: Node) -> AsyncIterator[None]:
     """Some services of a valid app, started in order and stopped in reverse."""
     validate_app(app.services)
     started = []
     drain = False
     try:
         for service in services:
-            instance = await service.get_instance(bridge)
+            instance = await service.get_instance(node)
             started.append(instance)
             await instance.start()
         yield

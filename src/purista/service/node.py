@@ -34,9 +34,13 @@ class Node(Protocol):
     clock: Clock
     bridge: EventBridge
     queue: QueueBridge
-    permits: Permits
     limits: Limits
     invoker: Invoker
+
+    @property
+    def permits(self) -> Permits:
+        """Who grants the right to work."""
+        ...
 
     async def start(self) -> None:
         """Open what is behind it. Counted: each start wants its stop."""
@@ -46,7 +50,7 @@ class Node(Protocol):
         """Close it."""
         ...
 
-    async def register(self, declared: Declared) -> None:
+    async def register(self, declared: Declared) -> object:
         """Write the contracts down and configure the external scheduler, as the mode at start says."""
         ...
 

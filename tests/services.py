@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.conftest import needed
 
-__all__ = ["postgres", "rabbitmq"]
+__all__ = ["nats", "postgres", "rabbitmq"]
 
 
 @lru_cache(maxsize=1)
@@ -42,6 +42,15 @@ def rabbitmq() -> str:
     url = os.environ.get("PURISTA_TEST_AMQP") or ("amqp://guest:guest@127.0.0.1/" if _listens(5672) else None)
     if url is None:
         needed("RabbitMQ: PURISTA_TEST_AMQP, or a server on localhost: apt-get install rabbitmq-server")
+    assert url is not None
+    return url
+
+
+def nats() -> str:
+    """The URL of a NATS server with JetStream in which a test may make streams under a prefix of its own."""
+    url = os.environ.get("PURISTA_TEST_NATS") or ("nats://127.0.0.1:4222" if _listens(4222) else None)
+    if url is None:
+        needed("NATS with JetStream: PURISTA_TEST_NATS, or a server on localhost: apt-get install nats-server")
     assert url is not None
     return url
 

@@ -9,12 +9,13 @@ from purista.clock import Clock, SystemClock
 from purista.delivery import Limits
 from purista.errors import DeclarationError
 from purista.ledgers.base import Ledger
+from purista.messages import new_id
 from purista.outpost import Outpost
 from purista.queues.base import QueueBridge
 from purista.registration.registrar import Scheduler
 from purista.settings import Settings
 
-__all__ = ["AmqpBridge", "AmqpOutpost", "ledger_at", "permit_key"]
+__all__ = ["AmqpBridge", "AmqpOutpost", "NatsBridge", "ledger_at", "permit_key"]
 
 
 class AmqpBridge(Assembly):
@@ -54,6 +55,43 @@ class AmqpBridge(Assembly):
         link = Link(url, prefix=prefix, exchange=exchange)
         kept = ledger_at(ledger, environment, clock) if isinstance(ledger, str | Path) else ledger
         parts = Parts(AmqpExchange(link, clock=clock), queue or AmqpQueue(link, clock=clock), kept)
+        super().__init__(
+            parts, clock=clock, environment=environment, scheduler=scheduler, revision=revision, registration=registration,
+            limits=limits, permit_ms=permit_ms, instance=instance,
+        )  # fmt: skip
+
+
+class NatsBridge(Assembly):
+    """Events, commands and jobs over NATS JetStream, with PURISTA's subjects, streams, headers and bodies.
+
+    ``ledger`` and ``queue`` as for :class:`AmqpBridge`; ``prefix`` begins all subjects, PURISTA in TypeScript calls it
+    ``purista``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ledger: Ledger | str | Path,
+        queue: QueueBridge | None = None,
+        scheduler: Scheduler | None = None,
+        environment: str | None = None,
+        prefix: str = "purista",
+        clock: Clock | None = None,
+        revision: int | None = None,
+        registration: str | None = None,
+        limits: Limits | None = None,
+        permit_ms: int | None = None,
+        instance: str | None = None,
+    ) -> None:
+        from purista.bridges.nats import NatsSubjects  # noqa: PLC0415 - who uses another broker needs none of it
+        from purista.jetstream.link import Link  # noqa: PLC0415
+        from purista.queues.nats import NatsQueue  # noqa: PLC0415
+
+        environment, clock = environment or Settings.read().environment, clock or SystemClock()
+        link, instance = Link(url, prefix=prefix), instance or new_id()
+        kept = ledger_at(ledger, environment, clock) if isinstance(ledger, str | Path) else ledger
+        parts = Parts(NatsSubjects(link, instance=instance, clock=clock), queue or NatsQueue(link, clock=clock), kept)
         super().__init__(
             parts, clock=clock, environment=environment, scheduler=scheduler, revision=revision, registration=registration,
             limits=limits, permit_ms=permit_ms, instance=instance,

@@ -1,0 +1,274 @@
+"""Takes messages out of one durable consumer of JetStream, a bounded number at once, also when the connection breaks.
+
+JetStream counts every delivery. Where one was no attempt (nobody let it begin), the message stays here, kept alive, until it is
+handed on again: waiting costs neither an attempt nor a place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from purista.clock import Clock
+from purista.delivery import Deliver, Limits, readable
+from purista.errors import BridgeError
+from purista.jetstream import wire
+from purista.jetstream.link import Link
+
+__all__ = ["MAX_ATTEMPTS", "NatsConsumer", "NatsDelivery", "Source", "dead_subject"]
+
+log = logging.getLogger("purista.nats")
+AGAIN_SECONDS, FETCH_SECONDS = 1.0, 1.0
+MAX_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is consumed: an address, and the stream and consumer that ``declare`` makes. ``identify`` gives a message's
+    delivery id and attempts; ``wants`` says whether it is meant for this address at all."""
+
+    address: str
+    stream: str
+    consumer: str
+    declare: Callable[[], Awaitable[None]]
+    identify: Callable[[str], tuple[str, int]]
+    wants: Callable[[str], bool] = lambda _: True
+
+
+def dead_subject(prefix: str, consumer: str) -> str:
+    """Where the dead letters of a consumer are; the stream ``<prefix>_dead`` keeps them."""
+    return f"{prefix}.dead.{consumer}"
+
+
+class NatsDelivery:
+    """A :class:`~purista.delivery.Delivery` out of JetStream. Its lease ends when it is not renewed."""
+
+    def __init__(self, consumer: NatsConsumer, message: Any, body: str, id: str, max_attempts: int) -> None:
+        self.id, self.body, self.max_attempts = id, body, max_attempts
+        self.address = consumer.source.address
+        self._consumer, self._message = consumer, message
+        meta = message.metadata
+        early = consumer.due_of(message) > int(
+            meta.timestamp.timestamp() * 1000
+        )  # then it was seen once before its time
+        self.attempt = max(1, meta.num_delivered - (1 if early and meta.num_delivered > 1 else 0))
+        self.lease = f"{id}#{meta.sequence.stream}#{meta.num_delivered}"
+        self.settled, self.parked_until = False, 0
+        self.until = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether it is still ours."""
+        return not self.settled and self._consumer.clock.now() < self.until
+
+    async def ack(self) -> bool:
+        """See :class:`~purista.delivery.Delivery`. Confirmed by the server."""
+        return await self._end(lambda: self._message.ack_sync(timeout=self._consumer.link.patience))
+
+    async def retry(self, delay_ms: int, reason: str | None = None, *, count: bool = True) -> bool:  # noqa: ARG002
+        """See :class:`~purista.delivery.Delivery`."""
+        if not self.held:
+            return False
+        if not count and not self._consumer.closed:
+            self.parked_until = self._consumer.clock.now() + max(1, delay_ms)
+            return await self.renew()
+        return await self._end(lambda: self._message.nak(delay=delay_ms / 1000 if delay_ms > 0 else None))
+
+    async def dead(self, reason: str) -> bool:
+        """See :class:`~purista.delivery.Delivery`.
+
+        :raises BridgeError: the copy was not confirmed; the message comes again when its lease ends.
+        """
+        if not self.held:
+            return False
+        consumer = self._consumer
+        headers = dict(self._message.headers or {}) | {
+            wire.DEAD_REASON: " ".join(readable(reason).split()), wire.DIED_AT: str(consumer.clock.now()),
+            "Nats-Msg-Id": f"dead-{consumer.source.consumer}-{self._message.metadata.sequence.stream}",
+        }  # fmt: skip
+        subject = dead_subject(consumer.link.prefix, consumer.source.consumer)
+        if (failed := await consumer.link.send(subject, self._message.data, headers)) is not None:
+            raise failed
+        return await self.ack()
+
+    async def renew(self) -> bool:
+        """See :class:`~purista.delivery.Delivery`."""
+        if not self.held:
+            return False
+        try:
+            await self._message.in_progress()
+        except self._consumer.link.errors as error:
+            log.info("not renewed: %s", error, extra={"action": "renew_failed", "delivery": self.id})
+            return False
+        self.until = self._consumer.clock.now() + self._consumer.limits.visibility_ms
+        return True
+
+    async def _end(self, act: Callable[[], Awaitable[Any]]) -> bool:
+        if not self.held:
+            return False
+        self.settled = True
+        try:
+            await act()
+        except self._consumer.link.errors as error:
+            log.info("settled too late: %s", error, extra={"action": "settle_failed", "delivery": self.id})
+            return False
+        return True
+
+
+class NatsConsumer:
+    """One durable consumer, ``limits.concurrency`` messages at a time."""
+
+    def __init__(self, link: Link, clock: Clock, source: Source, deliver: Deliver, limits: Limits) -> None:
+        self.link, self.clock, self.source, self.limits = link, clock, source, limits
+        self._deliver = deliver
+        self._busy: set[asyncio.Task[None]] = set()
+        self._parked: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._freed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes nothing any more."""
+        return self._stopping.is_set()
+
+    async def start(self) -> None:
+        """Begin to take messages; returns when the server knows this consumer.
+
+        :raises BridgeError: the server refuses.
+        """
+        await self.source.declare()
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"consume {self.source.address}")
+
+    async def close(self, *, drain: bool = True) -> None:
+        """Take nothing new; wait for what is in work, or cancel it. May be called again, also while another call waits."""
+        self._stopping.set()
+        self._freed.set()
+        for task in self._parked if drain else self._parked | self._busy:
+            if not task.cancelling():  # it puts its message down now: once is enough
+                task.cancel()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def due_of(self, message: Any) -> int:
+        """When a message shall be seen (ms), 0: at once."""
+        text = (message.headers or {}).get(wire.DUE, "0")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+    async def _run(self) -> None:
+        declared = True
+        while not self._stopping.is_set():
+            try:
+                if not declared:
+                    await self.source.declare()
+                declared = True
+                await self._session()
+            except Exception as error:  # noqa: BLE001 - the server may be away for hours: this consumer outlives it
+                declared = False
+                log.warning(
+                    "cannot take messages: %s", error, extra={"action": "take_failed", "of": self.source.address}
+                )
+                await self._pause(AGAIN_SECONDS)
+        while self._busy or self._parked:
+            await asyncio.wait(self._busy | self._parked)
+
+    async def _session(self) -> None:
+        subscription = await self.link.stream.pull_subscribe_bind(self.source.consumer, stream=self.source.stream)
+        try:
+            while not self._stopping.is_set():
+                free = self.limits.concurrency - len(self._busy)
+                if free <= 0:
+                    self._freed.clear()
+                    await self._freed.wait()
+                    continue
+                try:
+                    messages = await subscription.fetch(free, timeout=FETCH_SECONDS)
+                except TimeoutError:
+                    if not self.link.connected:
+                        await self._pause(AGAIN_SECONDS)
+                    continue
+                for message in messages:
+                    self._begin(message)
+        finally:
+            if self.link.connected:
+                await subscription.unsubscribe()
+
+    def _begin(self, message: Any) -> None:
+        text = bytes(message.data).decode("utf-8", "backslashreplace")
+        id_, max_attempts = self.source.identify(text)
+        delivery = NatsDelivery(self, message, text, id_, max_attempts)
+        delivery.until = self.clock.now() + self.limits.visibility_ms
+        self._spawn(self._busy, self._work(delivery, message))
+
+    def _spawn(self, place: set[asyncio.Task[None]], work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        place.add(task)
+
+        def done(ended: asyncio.Task[None]) -> None:
+            place.discard(ended)
+            self._freed.set()
+
+        task.add_done_callback(done)
+
+    async def _work(self, delivery: NatsDelivery, message: Any) -> None:
+        early = self.due_of(message) - self.clock.now()
+        try:
+            if early > 0:
+                await message.nak(delay=early / 1000)
+                delivery.settled = True
+                return
+            if not self.source.wants(delivery.body):
+                await delivery.ack()  # another name with the same subject
+                return
+            delivery.parked_until = 0
+            await self._deliver(delivery)
+        except Exception:
+            log.exception("a delivery was not settled", extra={"action": "unsettled", "delivery": delivery.id})
+        if delivery.parked_until and delivery.held:
+            self._spawn(self._parked, self._park(delivery, message))
+            return
+        await self._lease_ends(delivery, message)
+
+    async def _park(self, delivery: NatsDelivery, message: Any) -> None:
+        """Wait here, and keep it alive."""
+        try:
+            while (left := delivery.parked_until - self.clock.now()) > 0:
+                await self.clock.sleep(min(left, self.limits.visibility_ms // 3) / 1000)
+                if not await delivery.renew():
+                    return
+        except asyncio.CancelledError:
+            if delivery.held:
+                delivery.settled = True
+                await message.nak()
+            raise
+        self._spawn(self._busy, self._work(delivery, message))
+
+    async def _lease_ends(self, delivery: NatsDelivery, message: Any) -> None:
+        """Nobody settled it: the server gives it to somebody when its lease is over; at the end of this consumer, at once."""
+        while delivery.held:
+            waits = {
+                asyncio.ensure_future(self.clock.sleep(max(0, delivery.until - self.clock.now()) / 1000)),
+                asyncio.ensure_future(self._stopping.wait()),
+            }
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waits:
+                    task.cancel()
+            if self._stopping.is_set() and delivery.held:
+                delivery.settled = True
+                await message.nak()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def failed_with(error: BridgeError | None) -> str | None:
+    """What went wrong, in words."""
+    return None if error is None else str(error)

@@ -27,6 +27,21 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
+async def redis_prefix() -> AsyncIterator[str]:
+    """A prefix in Redis of this test's own."""
+    import redis.asyncio
+
+    from tests.services import redis as place
+
+    name = f"test_{secrets.token_hex(6)}"
+    yield name
+    client = redis.asyncio.from_url(place())
+    async for key in client.scan_iter(f"{{{name}}}:*", count=1_000):
+        await client.delete(key)
+    await client.aclose()
+
+
+@pytest.fixture
 async def schema() -> AsyncIterator[str]:
     """A PostgreSQL schema of this test's own."""
     import asyncpg

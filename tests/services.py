@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.conftest import needed
 
-__all__ = ["nats", "postgres", "rabbitmq"]
+__all__ = ["nats", "postgres", "rabbitmq", "redis"]
 
 
 @lru_cache(maxsize=1)
@@ -51,6 +51,15 @@ def nats() -> str:
     url = os.environ.get("PURISTA_TEST_NATS") or ("nats://127.0.0.1:4222" if _listens(4222) else None)
     if url is None:
         needed("NATS with JetStream: PURISTA_TEST_NATS, or a server on localhost: apt-get install nats-server")
+    assert url is not None
+    return url
+
+
+def redis() -> str:
+    """The URL of a Redis in which a test may keep names under a prefix of its own."""
+    url = os.environ.get("PURISTA_TEST_REDIS") or ("redis://127.0.0.1:6379/0" if _listens(6379) else None)
+    if url is None:
+        needed("Redis: PURISTA_TEST_REDIS, or a server on localhost: apt-get install redis-server")
     assert url is not None
     return url
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from purista.app import App as App
     from purista.distributed import AmqpBridge as AmqpBridge
+    from purista.distributed import NatsBridge as NatsBridge
     from purista.embedded import DefaultEventBridge as DefaultEventBridge
     from purista.errors import HandlerError as HandlerError
     from purista.errors import PuristaError as PuristaError
@@ -34,6 +35,7 @@ _HOME = {
     "DefaultEventBridge": "purista.embedded",
     "HandlerError": "purista.errors",
     "Interval": "purista.recurrence",
+    "NatsBridge": "purista.distributed",
     "OneShot": "purista.recurrence",
     "PuristaError": "purista.errors",
     "Recurrence": "purista.recurrence",
@@ -42,8 +44,8 @@ _HOME = {
 }
 
 __all__ = [
-    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval", "OneShot",
-    "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler", "__version__",
+    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval", "NatsBridge",
+    "OneShot", "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler", "__version__",
 ]  # fmt: skip
 
 

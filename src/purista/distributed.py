@@ -142,8 +142,8 @@ def permit_key(secret: str | None = None) -> bytes | None:
 
 
 def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledger:
-    """A ledger that leaves carrying to a broker: a ``postgresql://`` address (``?schema=`` names the schema), or the path of a
-    SQLite file.
+    """A ledger that leaves carrying to a broker: a ``postgresql://`` address (``?schema=`` names the schema), a ``redis://``
+    address (``?prefix=``), or the path of a SQLite file.
 
     :raises DeclarationError: for another address.
     """
@@ -152,12 +152,18 @@ def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledge
         from purista.ledgers.postgres import PostgresLedger  # noqa: PLC0415
         from purista.postgres.database import Database  # noqa: PLC0415
 
-        url, schema = _schema_of(text)
+        url, schema = _named(text, "schema")
         return PostgresLedger(Database(url, schema=schema, environment=environment))
+    if text.startswith(("redis://", "rediss://")):
+        from purista.ledgers.redis import RedisLedger  # noqa: PLC0415
+        from purista.redis.server import Server  # noqa: PLC0415
+
+        url, prefix = _named(text, "prefix")
+        return RedisLedger(Server(url, prefix=prefix), environment=environment)
     if "://" in text:
         scheme = text.partition("://")[0]
         raise DeclarationError(
-            f"ledger: expected a postgresql:// address or the path of a SQLite file, got {scheme[:20]}://…"
+            f"ledger: expected a postgresql:// or redis:// address, or the path of a SQLite file, got {scheme[:20]}://…"
         )
     from purista.ledgers.sqlite import SqliteLedger  # noqa: PLC0415
     from purista.sqlite.file import SqliteFile  # noqa: PLC0415
@@ -165,9 +171,9 @@ def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledge
     return SqliteLedger(SqliteFile(str(Path(text).resolve()), environment=environment), clock=clock, deliver=False)
 
 
-def _schema_of(url: str) -> tuple[str, str]:
-    """The address without ``schema=`` in its query, and that."""
+def _named(url: str, option: str) -> tuple[str, str]:
+    """The address without an option of ours in its query, and that (``purista`` where it is not there)."""
     head, mark, query = url.partition("?")
-    rest = [pair for pair in query.split("&") if pair and not pair.startswith("schema=")]
-    named = [pair.removeprefix("schema=") for pair in query.split("&") if pair.startswith("schema=")]
+    rest = [pair for pair in query.split("&") if pair and not pair.startswith(f"{option}=")]
+    named = [pair.removeprefix(f"{option}=") for pair in query.split("&") if pair.startswith(f"{option}=")]
     return head + (mark + "&".join(rest) if rest else ""), named[-1] if named else "purista"

@@ -1,0 +1,71 @@
+"""The Redis ledger keeps the laws, on a real server, as far as Redis keeps anything."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from purista.errors import LedgerError, LedgerMismatch
+from purista.ledgers.base import Query
+from purista.ledgers.redis import RedisLedger
+from purista.redis.server import Server
+from purista.testing import ManualClock
+from purista.testing.suites import LedgerSuite
+from purista.testing.suites.ledger import KEY, after, born, row
+from tests.services import redis
+
+
+class TestRedis(LedgerSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self, redis_prefix: str) -> None:
+        self.prefix = redis_prefix
+
+    async def make(self, clock: ManualClock) -> RedisLedger:
+        return await RedisLedger(Server(redis(), prefix=self.prefix), clock=clock).__aenter__()
+
+    async def again(self, ledger: object, clock: ManualClock) -> RedisLedger:
+        return await self.make(clock)
+
+
+async def test_it_says_what_a_restart_of_the_server_would_take(
+    redis_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "purista.ledger"):
+        async with RedisLedger(Server(redis(), prefix=redis_prefix)):
+            pass
+    (record,) = caplog.records
+    assert record.getMessage().startswith("Redis keeps of decisions: ")
+
+
+async def test_another_environment_is_refused(redis_prefix: str) -> None:
+    async with RedisLedger(Server(redis(), prefix=redis_prefix), environment="production"):
+        pass
+    with pytest.raises(LedgerMismatch, match="PURISTA_ENVIRONMENT=production"):
+        await RedisLedger(Server(redis(), prefix=redis_prefix), environment="staging").__aenter__()
+    async with RedisLedger(Server(redis(), prefix=redis_prefix), environment=None) as ledger:
+        assert ledger.environment == "production"
+
+
+async def test_a_server_that_is_not_there_is_an_error_that_shows_no_password() -> None:
+    with pytest.raises(LedgerError) as caught:
+        await RedisLedger(Server("redis://:s3cret@127.0.0.1:1/0")).__aenter__()
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_large_numbers_and_empty_lists_are_kept_as_they_are(redis_prefix: str) -> None:
+    """No script reads a value: Redis' own JSON would round the one and lose the other."""
+    async with RedisLedger(Server(redis(), prefix=redis_prefix), clock=ManualClock()) as ledger:
+        await ledger.commit([born("l1")])
+        view = (await ledger.load([KEY]))[0]
+        assert view is not None
+        payload = '{"big":12345678901234567,"none":[],"one":1.0,"path":"a/b"}'
+        await ledger.commit([after(view, rows=(row(12_345_678_901_234_567, payload=payload),))])
+        (run,) = (await ledger.history(Query(key=KEY))).rows
+        assert (run.row.scheduled_at, run.row.payload) == (12_345_678_901_234_567, payload)
+
+
+async def test_the_clock_is_the_servers(redis_prefix: str) -> None:
+    async with RedisLedger(Server(redis(), prefix=redis_prefix)) as ledger:
+        seconds, micros = await ledger.server.do("TIME")
+        assert abs(ledger.clock.now() - (int(seconds) * 1000 + int(micros) // 1000)) < 2_000

@@ -78,14 +78,8 @@ def bridge_of(config: dict[str, Any]) -> Assembly:
     from purista import distributed
 
     kind = getattr(distributed, config["bridge"])
-    ledger = config["ledger"]
-    if config.get("schema"):
-        from purista.ledgers.postgres import PostgresLedger
-        from purista.postgres.database import Database
-
-        ledger = PostgresLedger(Database(ledger, schema=config["schema"]))
     return kind(
-        config["url"], ledger=ledger, permit_ms=PERMIT_MS, limits=Limits(concurrency=8, visibility_ms=5_000),
+        config["url"], ledger=config["ledger"], permit_ms=PERMIT_MS, limits=Limits(concurrency=8, visibility_ms=5_000),
         **config["options"],
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Three gateways and three workers over a broker and PostgreSQL, while everything around them breaks."""
+"""Three gateways and three workers over a broker and a ledger, while everything around them breaks."""
 
 from __future__ import annotations
 
@@ -10,32 +10,27 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from purista.clock import SystemClock
-from purista.ledgers.postgres import PostgresLedger
-from purista.postgres.database import Database
+from purista.distributed import ledger_at
 from tests.faults.fleet import Account, Fleet
 from tests.proxy import Proxy
-from tests.services import postgres
 
 __all__ = ["storm"]
 
 SECONDS = float(os.environ.get("PURISTA_FAULT_SECONDS", "25"))
 SEED = int(os.environ.get("PURISTA_FAULT_SEED", "0")) or random.randrange(1, 1 << 30)
 EVERY_MS = 3_000
+PORTS = {"amqp": 5672, "nats": 4222, "postgresql": 5432, "redis": 6379}
 
 
-async def storm(bridge: str, url: str, port: int, options: dict[str, Any], schema: str, place: Path) -> Account:
+async def storm(bridge: str, url: str, options: dict[str, Any], ledger_url: str, place: Path) -> Account:
     """Start everything, break it for ``PURISTA_FAULT_SECONDS``, wait until it is quiet, and count."""
-    broker, pg = urlsplit(url), urlsplit(postgres())
-    async with (
-        Proxy(broker.hostname or "127.0.0.1", broker.port or port) as to_broker,
-        Proxy(pg.hostname or "127.0.0.1", pg.port or 5432) as to_ledger,
-    ):
+    async with _proxy(url) as to_broker, _proxy(ledger_url) as to_ledger:
         config = {
-            "bridge": bridge, "url": _behind(url, to_broker), "ledger": _behind(postgres(), to_ledger), "schema": schema,
+            "bridge": bridge, "url": _behind(url, to_broker), "ledger": _behind(ledger_url, to_ledger),
             "options": options, "log": str(place / "work.jsonl"), "schedules": 12, "every": EVERY_MS // 1_000,
         }  # fmt: skip
         fleet, clock = Fleet(config, seed=SEED), SystemClock()
-        async with PostgresLedger(Database(postgres(), schema=schema)) as ledger:
+        async with ledger_at(ledger_url, None, clock) as ledger:
             await fleet.start("worker")
             await fleet.ready()
             since = clock.now() // EVERY_MS * EVERY_MS + 2 * EVERY_MS
@@ -74,7 +69,13 @@ async def _cut_in_the_middle(fleet: Fleet, proxy: Proxy) -> None:
     fleet.account.faults["cut in the middle of a frame"] += 1
 
 
+def _proxy(url: str) -> Proxy:
+    place = urlsplit(url)
+    return Proxy(place.hostname or "127.0.0.1", place.port or PORTS[place.scheme])
+
+
 def _behind(url: str, proxy: Proxy) -> str:
     place = urlsplit(url)
     user = place.netloc.rpartition("@")[0]
-    return f"{place.scheme}://{user + '@' if user else ''}127.0.0.1:{proxy.port}{place.path}"
+    query = f"?{place.query}" if place.query else ""
+    return f"{place.scheme}://{user + '@' if user else ''}127.0.0.1:{proxy.port}{place.path}{query}"

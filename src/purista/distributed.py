@@ -15,7 +15,7 @@ from purista.queues.base import QueueBridge
 from purista.registration.registrar import Scheduler
 from purista.settings import Settings
 
-__all__ = ["AmqpBridge", "AmqpOutpost", "NatsBridge", "ledger_at", "permit_key"]
+__all__ = ["AmqpBridge", "AmqpOutpost", "NatsBridge", "NatsOutpost", "ledger_at", "permit_key"]
 
 
 class AmqpBridge(Assembly):
@@ -126,6 +126,31 @@ class AmqpOutpost(Outpost):
         super().__init__(
             AmqpExchange(link, clock=clock), AmqpQueue(link, clock=clock), clock=clock, limits=limits, instance=instance,
             group=group or Settings.read().gateway_group, key=permit_key(secret),
+        )  # fmt: skip
+
+
+class NatsOutpost(Outpost):
+    """Services over NATS in a process without a ledger; see :class:`AmqpOutpost`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        group: str | None = None,
+        secret: str | None = None,
+        prefix: str = "purista",
+        clock: Clock | None = None,
+        limits: Limits | None = None,
+        instance: str | None = None,
+    ) -> None:
+        from purista.bridges.nats import NatsSubjects  # noqa: PLC0415 - who uses another broker needs none of it
+        from purista.jetstream.link import Link  # noqa: PLC0415
+        from purista.queues.nats import NatsQueue  # noqa: PLC0415
+
+        clock, link, instance = clock or SystemClock(), Link(url, prefix=prefix), instance or new_id()
+        super().__init__(
+            NatsSubjects(link, instance=instance, clock=clock), NatsQueue(link, clock=clock), clock=clock, limits=limits,
+            instance=instance, group=group or Settings.read().gateway_group, key=permit_key(secret),
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Call → claimed → published with confirmation → recorded, over RabbitMQ, beside the bare client's confirmed publish.
+"""Call → claimed → published with confirmation → recorded, over RabbitMQ and NATS, beside the bare client's confirmed publish.
 
     python bench/bench_brokers.py [--quick]
 
@@ -23,12 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from purista import Interval, ServiceBuilder
-from purista.distributed import AmqpBridge
+from purista.distributed import AmqpBridge, NatsBridge
 from purista.schedulers.base import Call
 from purista.testing import ManualClock
 
 AMQP = os.environ.get("PURISTA_TEST_AMQP", "amqp://guest:guest@127.0.0.1/")
 POSTGRES = os.environ.get("PURISTA_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+NATS = os.environ.get("PURISTA_TEST_NATS", "nats://127.0.0.1:4222")
+REDIS = os.environ.get("PURISTA_TEST_REDIS", "redis://127.0.0.1:6379/0")
 MINUTE = 60_000
 IN_FLIGHT = 100
 BODY = json.dumps({"id": "x" * 32, "payload": "y" * 440}).encode()
@@ -114,25 +116,48 @@ class ByHandPostgres(Bare):
         await super().stop()
 
 
+class BareNats:
+    """nats-py: one 500-byte message into a stream on disk, acknowledged."""
+
+    name = "nats-py, bare"
+
+    async def start(self) -> None:
+        import nats
+
+        self.prefix = f"bench{secrets.token_hex(4)}"
+        self.connection = await nats.connect(NATS)
+        self.stream = self.connection.jetstream()
+        await self.stream.add_stream(name=self.prefix, subjects=[f"{self.prefix}.due"])
+
+    async def one(self, number: int) -> None:
+        await self.stream.publish(
+            f"{self.prefix}.due", BODY, headers={"Nats-Msg-Id": f"{number}-{secrets.token_hex(8)}"}
+        )
+
+    def next(self) -> None:
+        """Nothing: each message is new."""
+
+    async def stop(self) -> None:
+        await self.stream.delete_stream(self.prefix)
+        await self.connection.close()
+
+
 class Ours:
     """Schedules that are due each minute of a clock of our own: every call is a decision."""
 
-    def __init__(self, ledger: str, schedules: int) -> None:
-        self.kind, self.schedules = ledger, schedules
-        self.name = f"purista: RabbitMQ + {ledger}"
+    def __init__(self, broker: str, ledger: str, schedules: int) -> None:
+        self.broker, self.kind, self.schedules = broker, ledger, schedules
+        self.name = f"purista: {broker} + {ledger}"
 
     async def start(self) -> None:
-        self.prefix = f"bench-{secrets.token_hex(4)}"
+        self.prefix = f"bench{secrets.token_hex(4)}"
         self.place = tempfile.TemporaryDirectory()
         self.clock = ManualClock("2026-01-01T00:00:00Z")
-        self.bridge = AmqpBridge(
-            AMQP,
-            ledger=self._ledger(),
-            clock=self.clock,
-            prefix=self.prefix,
-            exchange=self.prefix,
-            environment="default",
-        )
+        options: dict[str, Any] = {"ledger": self._ledger(), "prefix": self.prefix, "environment": "default"}
+        if self.broker == "NATS":
+            self.bridge: Any = NatsBridge(NATS, **options)
+        else:
+            self.bridge = AmqpBridge(AMQP, exchange=self.prefix, **options)
         service = ServiceBuilder("bench", "1")
 
         @service.subscription("work", event="due")
@@ -150,12 +175,20 @@ class Ours:
 
     def _ledger(self) -> Any:
         if self.kind == "SQLite":
-            return Path(self.place.name) / "ledger.db"
+            from purista.ledgers.sqlite import SqliteLedger
+            from purista.sqlite.file import SqliteFile
+
+            file = SqliteFile(str(Path(self.place.name) / "ledger.db"))
+            return SqliteLedger(file, clock=self.clock, deliver=False)
+        if self.kind == "Redis":
+            from purista.ledgers.redis import RedisLedger
+            from purista.redis.server import Server
+
+            return RedisLedger(Server(REDIS, prefix=self.prefix), clock=self.clock)
         from purista.ledgers.postgres import PostgresLedger
         from purista.postgres.database import Database
 
-        self.schema = self.prefix.replace("-", "_")
-        return PostgresLedger(Database(POSTGRES, schema=self.schema), clock=self.clock)
+        return PostgresLedger(Database(POSTGRES, schema=self.prefix), clock=self.clock)
 
     def next(self) -> None:
         self.clock.jump(self.clock.now() // MINUTE * MINUTE + MINUTE)
@@ -165,16 +198,26 @@ class Ours:
         assert reply.answer == "accepted", reply
 
     async def stop(self) -> None:
-        async with self.bridge.bridge.link.channel() as channel:
-            for name in (f"{self.prefix}.sub.bench.1.work", f"{self.prefix}.sub.bench.1.work.dead"):
-                await channel.queue_delete(name)
-            await channel.exchange_delete(self.prefix)
+        link = self.bridge.bridge.link
+        if self.broker == "NATS":
+            for info in await link.stream.streams_info():
+                if info.config.name.startswith(self.prefix):
+                    await link.stream.delete_stream(info.config.name)
+        else:
+            async with link.channel() as channel:
+                for name in (f"{self.prefix}.sub.bench.1.work", f"{self.prefix}.sub.bench.1.work.dead"):
+                    await channel.queue_delete(name)
+                await channel.exchange_delete(self.prefix)
+        if self.kind == "Redis":
+            client = self.bridge.ledger.server.client
+            async for key in client.scan_iter(f"{{{self.prefix}}}:*", count=1_000):
+                await client.delete(key)
         await self.instance.stop()
-        if self.kind != "SQLite":
+        if self.kind == "PostgreSQL":
             import asyncpg
 
             connection = await asyncpg.connect(POSTGRES)
-            await connection.execute(f"DROP SCHEMA {self.schema} CASCADE")
+            await connection.execute(f"DROP SCHEMA {self.prefix} CASCADE")
             await connection.close()
         self.place.cleanup()
 
@@ -202,11 +245,11 @@ async def in_flight(row: Any, count: int) -> float:
 
 def show(title: str, found: dict[str, list[float]]) -> None:
     bare = found[Bare.name]
-    print(f"\n{title:<44}{'per second':>12}{'x bare':>10}{'spread':>16}")
+    print(f"\n{title:<44}{'per second':>12}{'x aio-pika':>12}{'spread':>16}")
     for name, rates in found.items():
         ratios = [rate / other for rate, other in zip(rates, bare, strict=True)]
         spread = f"{min(ratios):.2f} - {max(ratios):.2f}"
-        print(f"{name:<44}{statistics.median(rates):>12,.0f}{statistics.median(ratios):>10.2f}{spread:>16}", flush=True)
+        print(f"{name:<44}{statistics.median(rates):>12,.0f}{statistics.median(ratios):>12.2f}{spread:>16}", flush=True)
 
 
 async def main() -> None:
@@ -218,7 +261,10 @@ async def main() -> None:
         ("one after another", in_sequence, few), (f"{IN_FLIGHT} in flight", in_flight, many),
     ]  # fmt: skip
     for title, measure, count in measures:
-        rows = [Bare(), ByHandSqlite(), Ours("SQLite", count), ByHandPostgres(), Ours("PostgreSQL", count)]
+        rows = [
+            Bare(), ByHandSqlite(), Ours("RabbitMQ", "SQLite", count), ByHandPostgres(), Ours("RabbitMQ", "PostgreSQL", count),
+            BareNats(), Ours("NATS", "SQLite", count), Ours("NATS", "PostgreSQL", count), Ours("NATS", "Redis", count),
+        ]  # fmt: skip
         for row in rows:
             await row.start()
         found: dict[str, list[float]] = {row.name: [] for row in rows}

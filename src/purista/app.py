@@ -23,7 +23,8 @@ __all__ = ["App", "load_app"]
 
 
 class App:
-    """Services with everything they need. ``ledger`` is the file for ledger, queue and bridge (``PURISTA_LEDGER``).
+    """Services with everything they need. ``ledger`` is the file for ledger, queue and bridge (``PURISTA_LEDGER``); with a
+    broker in ``PURISTA_BRIDGE`` it may be the address of a ledger, and the same app runs over many hosts.
 
     Use it as an async context manager, or let ``purista worker`` start it.
     """
@@ -50,8 +51,14 @@ class App:
         """What the services run on; made when first asked for, so that declaring an app touches no file."""
         if self._node is None:
             arguments = dict(self._arguments)
-            path = arguments.pop("path")
-            self._node = DefaultEventBridge(Settings.read().ledger if path is None else path, **arguments)
+            path, settings = arguments.pop("path"), Settings.read()
+            place = settings.ledger if path is None else path
+            if settings.bridge is None:
+                self._node = DefaultEventBridge(place, **arguments)
+            else:
+                from purista.distributed import bridge_at  # noqa: PLC0415 - who has no broker needs none of it
+
+                self._node = bridge_at(settings.bridge, ledger=place, **arguments)
         return self._node
 
     @property

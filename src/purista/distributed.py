@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from purista.assembly import Assembly, Parts
 from purista.clock import Clock, SystemClock
@@ -15,7 +17,10 @@ from purista.queues.base import QueueBridge
 from purista.registration.registrar import Scheduler
 from purista.settings import Settings
 
-__all__ = ["AmqpBridge", "AmqpOutpost", "NatsBridge", "NatsOutpost", "ledger_at", "permit_key"]
+if TYPE_CHECKING:
+    from purista.amqp.link import Link
+
+__all__ = ["AmqpBridge", "AmqpOutpost", "NatsBridge", "NatsOutpost", "bridge_at", "ledger_at", "permit_key", "resolved"]
 
 
 class AmqpBridge(Assembly):
@@ -27,7 +32,7 @@ class AmqpBridge(Assembly):
 
     ``ledger`` is a ledger, a ``postgresql://`` address, or the path of a SQLite file when all gateways and workers share
     one host. ``queue`` None: jobs are in RabbitMQ, too. ``prefix`` begins the names of all queues, ``exchange`` is the headers
-    exchange; PURISTA in TypeScript calls both ``purista``.
+    exchange; PURISTA in TypeScript calls both ``purista`` (``PURISTA_PREFIX`` for both).
     """
 
     def __init__(
@@ -38,8 +43,8 @@ class AmqpBridge(Assembly):
         queue: QueueBridge | None = None,
         scheduler: Scheduler | None = None,
         environment: str | None = None,
-        prefix: str = "purista",
-        exchange: str = "purista",
+        prefix: str | None = None,
+        exchange: str | None = None,
         clock: Clock | None = None,
         revision: int | None = None,
         registration: str | None = None,
@@ -47,12 +52,11 @@ class AmqpBridge(Assembly):
         permit_ms: int | None = None,
         instance: str | None = None,
     ) -> None:
-        from purista.amqp.link import Link  # noqa: PLC0415 - who uses another broker needs none of it
-        from purista.bridges.amqp import AmqpExchange  # noqa: PLC0415
+        from purista.bridges.amqp import AmqpExchange  # noqa: PLC0415 - who uses another broker needs none of it
         from purista.queues.amqp import AmqpQueue  # noqa: PLC0415
 
         environment, clock = environment or Settings.read().environment, clock or SystemClock()
-        link = Link(url, prefix=prefix, exchange=exchange)
+        link = _amqp(url, prefix, exchange)
         kept = ledger_at(ledger, environment, clock) if isinstance(ledger, str | Path) else ledger
         parts = Parts(AmqpExchange(link, clock=clock), queue or AmqpQueue(link, clock=clock), kept)
         super().__init__(
@@ -76,7 +80,7 @@ class NatsBridge(Assembly):
         queue: QueueBridge | None = None,
         scheduler: Scheduler | None = None,
         environment: str | None = None,
-        prefix: str = "purista",
+        prefix: str | None = None,
         clock: Clock | None = None,
         revision: int | None = None,
         registration: str | None = None,
@@ -89,7 +93,7 @@ class NatsBridge(Assembly):
         from purista.queues.nats import NatsQueue  # noqa: PLC0415
 
         environment, clock = environment or Settings.read().environment, clock or SystemClock()
-        link, instance = Link(url, prefix=prefix), instance or new_id()
+        link, instance = Link(url, prefix=prefix or Settings.read().prefix), instance or new_id()
         kept = ledger_at(ledger, environment, clock) if isinstance(ledger, str | Path) else ledger
         parts = Parts(NatsSubjects(link, instance=instance, clock=clock), queue or NatsQueue(link, clock=clock), kept)
         super().__init__(
@@ -112,17 +116,16 @@ class AmqpOutpost(Outpost):
         *,
         group: str | None = None,
         secret: str | None = None,
-        prefix: str = "purista",
-        exchange: str = "purista",
+        prefix: str | None = None,
+        exchange: str | None = None,
         clock: Clock | None = None,
         limits: Limits | None = None,
         instance: str | None = None,
     ) -> None:
-        from purista.amqp.link import Link  # noqa: PLC0415 - who uses another broker needs none of it
-        from purista.bridges.amqp import AmqpExchange  # noqa: PLC0415
+        from purista.bridges.amqp import AmqpExchange  # noqa: PLC0415 - who uses another broker needs none of it
         from purista.queues.amqp import AmqpQueue  # noqa: PLC0415
 
-        clock, link = clock or SystemClock(), Link(url, prefix=prefix, exchange=exchange)
+        clock, link = clock or SystemClock(), _amqp(url, prefix, exchange)
         super().__init__(
             AmqpExchange(link, clock=clock), AmqpQueue(link, clock=clock), clock=clock, limits=limits, instance=instance,
             group=group or Settings.read().gateway_group, key=permit_key(secret),
@@ -138,7 +141,7 @@ class NatsOutpost(Outpost):
         *,
         group: str | None = None,
         secret: str | None = None,
-        prefix: str = "purista",
+        prefix: str | None = None,
         clock: Clock | None = None,
         limits: Limits | None = None,
         instance: str | None = None,
@@ -147,11 +150,54 @@ class NatsOutpost(Outpost):
         from purista.jetstream.link import Link  # noqa: PLC0415
         from purista.queues.nats import NatsQueue  # noqa: PLC0415
 
-        clock, link, instance = clock or SystemClock(), Link(url, prefix=prefix), instance or new_id()
+        clock, link, instance = (
+            clock or SystemClock(),
+            Link(url, prefix=prefix or Settings.read().prefix),
+            instance or new_id(),
+        )
         super().__init__(
             NatsSubjects(link, instance=instance, clock=clock), NatsQueue(link, clock=clock), clock=clock, limits=limits,
             instance=instance, group=group or Settings.read().gateway_group, key=permit_key(secret),
         )  # fmt: skip
+
+
+def _amqp(url: str, prefix: str | None, exchange: str | None) -> Link:
+    from purista.amqp.link import Link  # noqa: PLC0415 - who uses another broker needs none of it
+
+    prefix = prefix or Settings.read().prefix
+    return Link(url, prefix=prefix, exchange=exchange or prefix)
+
+
+def bridge_at(place: str, *, ledger: str | Path, **options: Any) -> Assembly:
+    """The event bridge of an address, ``amqp://`` or ``nats://``, or of a reference to one.
+
+    :raises DeclarationError: for another address.
+    """
+    url = resolved(place)
+    if url.startswith(("amqp://", "amqps://")):
+        return AmqpBridge(url, ledger=resolved(str(ledger)), **options)
+    if url.startswith(("nats://", "tls://")):
+        return NatsBridge(url, ledger=resolved(str(ledger)), **options)
+    raise DeclarationError(
+        "PURISTA_BRIDGE: expected an amqp:// or nats:// address, or a reference (env:NAME, file:PATH) to one, got another"
+    )
+
+
+def resolved(place: str) -> str:
+    """What a reference leads to; everything else is itself. Addresses may hold passwords: no error repeats them."""
+    kind, colon, rest = place.partition(":")
+    if not colon or kind not in ("env", "file") or rest.startswith("//"):
+        return place
+    if kind == "env":
+        found = os.environ.get(rest, "")
+    else:
+        try:
+            found = Path(rest).read_text("utf-8")
+        except OSError as error:
+            raise DeclarationError(f"expected an address in the file {rest}, got: {error.strerror}") from None
+    if not found.strip():
+        raise DeclarationError(f"expected an address in {kind}:{rest}, got nothing")
+    return found.strip()
 
 
 def permit_key(secret: str | None = None) -> bytes | None:
@@ -172,7 +218,7 @@ def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledge
 
     :raises DeclarationError: for another address.
     """
-    text = str(place)
+    text = resolved(str(place))
     if text.startswith(("postgresql://", "postgres://")):
         from purista.ledgers.postgres import PostgresLedger  # noqa: PLC0415
         from purista.postgres.database import Database  # noqa: PLC0415

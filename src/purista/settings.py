@@ -17,8 +17,10 @@ MODES = ("apply", "verify", "off")
 class Settings:
     """Configuration of one process.
 
-    ``PURISTA_LEDGER`` path of the file (default ``purista.db``), ``PURISTA_ENVIRONMENT`` (default ``default``),
-    ``PURISTA_REVISION`` the deployment's number, ``PURISTA_REGISTRATION`` apply, verify or off.
+    ``PURISTA_LEDGER`` path of the file (default ``purista.db``) or address of the ledger, ``PURISTA_BRIDGE`` address of the
+    broker (default: the file carries messages, too), either one also as a reference (``env:NAME``, ``file:PATH``) because an
+    address may hold a password; ``PURISTA_PREFIX`` begins every name on the broker. ``PURISTA_ENVIRONMENT`` (default
+    ``default``), ``PURISTA_REVISION`` the deployment's number, ``PURISTA_REGISTRATION`` apply, verify or off.
 
     Of the HTTP gateway: ``PURISTA_GATEWAY_CONFIG`` its file, ``PURISTA_GATEWAY_HOST`` and ``PURISTA_GATEWAY_PORT`` over what
     it says. Of who calls it: ``PURISTA_GATEWAY_SECRET`` or ``PURISTA_GATEWAY_TOKEN``, a *reference* (``env:NAME``,
@@ -29,6 +31,7 @@ class Settings:
     """
 
     ledger: str = "purista.db"
+    bridge: str | None = None
     environment: str = "default"
     revision: int | None = None
     registration: str = "apply"
@@ -39,6 +42,7 @@ class Settings:
     gateway_token: str | None = None
     gateway_group: str = "default"
     permit_secret: str | None = None
+    prefix: str = "purista"
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -56,6 +60,7 @@ class Settings:
             raise DeclarationError(f"PURISTA_REGISTRATION: expected one of {', '.join(MODES)}, got {mode!r}")
         return cls(
             env.get("PURISTA_LEDGER", "").strip() or "purista.db",
+            env.get("PURISTA_BRIDGE", "").strip() or None,
             env.get("PURISTA_ENVIRONMENT", "").strip() or "default",
             int(revision) if revision else None,
             mode,
@@ -66,6 +71,7 @@ class Settings:
             env.get("PURISTA_GATEWAY_TOKEN", "").strip() or None,
             env.get("PURISTA_GATEWAY_GROUP", "").strip() or "default",
             env.get("PURISTA_PERMIT_SECRET", "").strip() or None,
+            env.get("PURISTA_PREFIX", "").strip() or "purista",
         )
 
 

@@ -19,7 +19,7 @@ from purista.cli.desk import Desk
 from purista.cli.exits import CONFIG, USAGE, Stop
 from purista.clock import Clock, SystemClock
 from purista.contract.schedule import Schedule
-from purista.distributed import ledger_at
+from purista.distributed import ledger_at, resolved
 from purista.embedded import DefaultEventBridge
 from purista.errors import PuristaError
 from purista.ledgers.sqlite import SqliteLedger
@@ -83,11 +83,12 @@ class Session:
 
     def _place(self, ledger: str | None, app: str | None) -> str | Assembly:
         if ledger:
-            return ledger
-        default = Settings.read().ledger
-        named = app or self.app
-        if os.environ.get("PURISTA_LEDGER", "").strip() or (Path(default).is_file() and not named):
-            return default
+            return resolved(ledger)
+        settings, named = Settings.read(), app or self.app
+        default = settings.ledger
+        brokered = settings.bridge is not None and self.names_app(app)  # then the app says what carries
+        if not brokered and (os.environ.get("PURISTA_LEDGER", "").strip() or (Path(default).is_file() and not named)):
+            return resolved(default)
         if named or _configured() is not None:
             bridge = self.load(app).bridge
             if not isinstance(bridge, DefaultEventBridge):

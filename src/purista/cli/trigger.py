@@ -92,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _trigger(options: argparse.Namespace, at: int | None, clock: Clock) -> list[tuple[str, Reply]]:
     path = options.ledger or Settings.read().ledger
+    if "://" in path:
+        raise LedgerError(
+            "expected the file of a SQLite ledger, got the address of another one; its gateway publishes over a broker: call "
+            "that, with --gateway URL"
+        )
     async with SqliteLedger(SqliteFile(path, environment=None, create=False), clock=clock) as ledger:
         gateway = Gateway(ledger)
         if options.sweep:

@@ -205,9 +205,13 @@ class Link:
         try:
             async with asyncio.timeout(self.patience):
                 connection = await aiormq.connect(self._url, client_properties=properties)
-                channel = await connection.channel()
-                await channel.exchange_declare(self.exchange, exchange_type="headers", durable=True)
-                await channel.close()
+                try:
+                    channel = await connection.channel()
+                    await channel.exchange_declare(self.exchange, exchange_type="headers", durable=True)
+                    await channel.close()
+                except BaseException:
+                    await connection.close()
+                    raise
         except TimeoutError as error:
             raise BridgeError(f"expected RabbitMQ to answer within {self.patience:g} s, got nothing") from error
         except (aiormq.exceptions.AMQPError, OSError) as error:

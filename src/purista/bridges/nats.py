@@ -47,12 +47,13 @@ class NatsSubjects:
         self._replies: dict[str, Deliver] = {}
         self._asked: OrderedDict[str, str] = OrderedDict()  # correlation id → the subject that waits for the answer
         self._unheard: set[str] = set()
+        self._inbound: Any = None
         self._streams: dict[str, tuple[int, str | None]] = {}
 
     async def start(self) -> None:
         """Connect, and listen for answers."""
         await self.link.open()
-        await self.link.client.subscribe(f"{self._inbox}.*", cb=self._answered)
+        self._inbound = await self.link.client.subscribe(f"{self._inbox}.*", cb=self._answered)
 
     async def stop(self, *, drain: bool = True) -> None:
         """Close every consumer, then disconnect."""
@@ -110,6 +111,8 @@ class NatsSubjects:
             failed = await self.link.tell(subject, body, headers)
             return Delivered(0) if failed is None else Delivered(error=str(failed))
         failed = await self.link.send(subject, body, headers)
+        if failed is not None:
+            self._streams.clear()  # somebody may have deleted it
         return Delivered(1) if failed is None else Delivered(error=str(failed))
 
     async def _command(self, message: Message) -> Delivered:
@@ -124,7 +127,11 @@ class NatsSubjects:
         failed = await self.link.tell(
             wire.subject_of(message, self.link.prefix), body, headers, f"{self._inbox}.{correlation}"
         )
-        for _ in range(5):  # what the server said before it answered the flush is here, and wants its turn
+        while (
+            self._inbound.pending_msgs
+        ):  # what the server said before it answered the flush is here, and wants its turn
+            await asyncio.sleep(0)
+        for _ in range(20):
             await asyncio.sleep(0)
         if failed is not None:
             return Delivered(error=str(failed))

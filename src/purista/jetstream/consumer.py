@@ -21,7 +21,7 @@ from purista.jetstream.link import Link
 __all__ = ["MAX_ATTEMPTS", "NatsConsumer", "NatsDelivery", "Source", "dead_subject"]
 
 log = logging.getLogger("purista.nats")
-AGAIN_SECONDS, FETCH_SECONDS = 1.0, 1.0
+AGAIN_SECONDS, FETCH_SECONDS, LOOK_EVERY = 1.0, 1.0, 10
 MAX_ATTEMPTS = 10
 
 
@@ -129,6 +129,7 @@ class NatsConsumer:
         self._stopping = asyncio.Event()
         self._freed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._idle = 0
 
     @property
     def closed(self) -> bool:
@@ -187,14 +188,22 @@ class NatsConsumer:
                 try:
                     messages = await subscription.fetch(free, timeout=FETCH_SECONDS)
                 except TimeoutError:
-                    if not self.link.connected:
-                        await self._pause(AGAIN_SECONDS)
+                    await self._nothing(subscription)
                     continue
                 for message in messages:
                     self._begin(message)
         finally:
             if self.link.connected:
                 await subscription.unsubscribe()
+
+    async def _nothing(self, subscription: Any) -> None:
+        """Nothing came: because there is nothing, or nobody to ask. Looked at every ten seconds: who deleted our consumer
+        does not say so."""
+        self._idle += 1
+        if not self.link.connected:
+            await self._pause(AGAIN_SECONDS)
+        elif self._idle % LOOK_EVERY == 0:
+            await subscription.consumer_info()
 
     def _begin(self, message: Any) -> None:
         text = bytes(message.data).decode("utf-8", "backslashreplace")

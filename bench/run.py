@@ -20,6 +20,7 @@ SCRIPTS = (
     "bench_plan.py",
     "bench_local.py",
     "bench_simulation.py",
+    "bench_brokers.py",
     "bench_startup.py",
 )
 PEERS = ("cronsim", "croniter", "croniter-rs", "APScheduler", "celery", "taskiq")

@@ -127,12 +127,10 @@ class NatsSubjects:
         failed = await self.link.tell(
             wire.subject_of(message, self.link.prefix), body, headers, f"{self._inbox}.{correlation}"
         )
-        while (
-            self._inbound.pending_msgs
-        ):  # what the server said before it answered the flush is here, and wants its turn
+        for turn in range(1_000):  # what the server said before it answered the flush is here, and wants its turn
             await asyncio.sleep(0)
-        for _ in range(20):
-            await asyncio.sleep(0)
+            if turn > 20 and not self._inbound.pending_msgs:
+                break
         if failed is not None:
             return Delivered(error=str(failed))
         if correlation in self._unheard:

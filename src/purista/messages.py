@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = [
     "Address", "Message", "RunInfo", "ScheduleInfo", "carried", "command", "command_error", "command_success", "custom_message",
-    "derived_id", "dump", "job", "job_id", "load", "new_id", "run_of", "schedule_of",
+    "derived_id", "dump", "job", "job_id", "load", "new_id", "run_of", "schedule_of", "traced",
 ]  # fmt: skip
 
 Message = dict[str, Any]
@@ -252,6 +252,19 @@ def run_of(message: Message) -> RunInfo | None:
 def carried(message: Message) -> dict[str, Any]:
     """The fields that are passed on through everything a handler triggers."""
     return {name: message[name] for name in ("traceId", "principalId", "tenantId", "otp") if name in message}
+
+
+def traced(message: Message) -> dict[str, str]:
+    """The OpenTelemetry headers that a message carries as text in ``otp``; empty when it carries none."""
+    text = message.get("otp")
+    if not isinstance(text, str) or len(text) < 3:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    names = ("traceparent", "tracestate", "baggage")
+    return {name: found[name] for name in names if isinstance(found, dict) and isinstance(found.get(name), str)}
 
 
 def _base(kind: str, sender: Address, *, id: str, timestamp: int, carry: Mapping[str, Any] | None) -> Message:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from purista.messages import CONTENT_ENCODING, CONTENT_TYPE, Message
+from purista.messages import CONTENT_ENCODING, CONTENT_TYPE, Message, traced
 
 __all__ = [
     "ATTEMPT", "DEAD_REASON", "DIED_AT", "DUE", "REPLY_TO", "binding_of", "dead_name", "headers_of", "properties_of",
@@ -73,7 +73,7 @@ def headers_of(message: Message, reply_to: str | None = None) -> dict[str, str]:
             found["receiverServiceInstanceId"] = receiver["instanceId"]
         if reply_to is not None:
             found[REPLY_TO] = reply_to
-    return {name: str(value) for name, value in found.items()}
+    return {name: str(value) for name, value in found.items()} | traced(message)
 
 
 def properties_of(message: Message, headers: Mapping[str, Any], *, reply_to: str | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from purista.errors import BridgeError
 from purista.ledgers.base import Outgoing
 from purista.messages import Message, load
 from purista.queues.base import Enqueued, QueueBridge
+from purista.telemetry import sending
 
 __all__ = ["Carrier"]
 
@@ -26,13 +27,21 @@ class Carrier:
         jobs = [number for number, wire in enumerate(wires) if "queueName" in wire]
         events = [number for number, wire in enumerate(wires) if "queueName" not in wire]
         results: list[Exception | None] = [None] * len(messages)
+        with sending(wires) as failures:
+            await self._send(messages, wires, events, jobs, results)
+            failures[:] = ["" if error is None else str(error) for error in results]
+        return results
+
+    async def _send(
+        self, messages: Sequence[Outgoing], wires: Sequence[Message], events: list[int], jobs: list[int],
+        results: list[Exception | None],
+    ) -> None:  # fmt: skip
         if events:
             for number, delivered in zip(events, await self._bridge.publish([wires[n] for n in events]), strict=True):
                 results[number] = _published(messages[number], wires[number], delivered)
         if jobs:
             for number, enqueued in zip(jobs, await self._queue.enqueue([wires[n] for n in jobs]), strict=True):
                 results[number] = _enqueued(enqueued)
-        return results
 
 
 def _published(message: Outgoing, wire: Message, delivered: Delivered) -> Exception | None:

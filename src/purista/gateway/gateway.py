@@ -33,6 +33,7 @@ from purista.ledgers.base import (
 from purista.messages import new_id
 from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
 from purista.schedulers.base import Call, CallKind
+from purista.telemetry import count
 from purista.values import value
 
 __all__ = ["Gateway", "Publisher", "Reply"]
@@ -68,6 +69,7 @@ class _Waiting:
     tries: int = 0
 
     def answer(self, reply: Reply) -> None:
+        count("calls", answer=reply.answer.value)
         if self.future is not None and not self.future.done():
             self.future.set_result(reply)
 

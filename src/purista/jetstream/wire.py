@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from purista.errors import BridgeError
-from purista.messages import Message
+from purista.messages import Message, traced
 
 __all__ = [
     "DEAD_REASON", "DIED_AT", "DUE", "command_filter", "event_filter", "headers_of", "queue_group", "sanitized", "snake",
@@ -94,4 +94,4 @@ def headers_of(message: Message) -> dict[str, str]:
     found |= {header: sender[field] for field, header in _SENDER.items() if field in sender}
     if message.get("messageType") != "customMessage":
         found |= {header: receiver[field] for field, header in _RECEIVER.items() if field in receiver}
-    return {name: str(value) for name, value in found.items()}
+    return {name: str(value) for name, value in found.items()} | traced(message)

@@ -27,10 +27,12 @@ from purista.messages import (
     job,
     job_id,
     schedule_of,
+    traced,
 )
 from purista.permits import Spawn
 from purista.queues.base import Enqueued
 from purista.service.node import Node
+from purista.telemetry import passed_on
 
 __all__ = ["BlockingContext", "Context", "TriggeredBy"]
 
@@ -142,7 +144,7 @@ class Context:
         self._sequence += 1
         message = custom_message(
             event, _plain(payload), self._sender, id=derived_id(self._delivery.id, "event", event, str(self._sequence)),
-            timestamp=self._node.clock.now(), carry=carried(self.message),
+            timestamp=self._node.clock.now(), carry=carried(self.message) | passed_on(),
         )  # fmt: skip
         if self._run is not None:
             message["puristaRun"] = {"run": self._run.run, "key": self._run.key, "at": self._run.at}
@@ -164,7 +166,7 @@ class Context:
         message = command(
             Address(service, version, name), _plain(payload), _plain(parameter), self._sender,
             id=derived_id(self._delivery.id, "command", name, str(self._sequence), self._delivery.lease),
-            timestamp=self._node.clock.now(), carry=carried(self.message),
+            timestamp=self._node.clock.now(), carry=carried(self.message) | passed_on(),
         )  # fmt: skip
         return await self._node.invoker.invoke(message, timeout.total_seconds())
 
@@ -177,7 +179,7 @@ class Context:
         pairs = {"purista.principalId": "principalId", "purista.tenantId": "tenantId"}
         found = {header: str(self.message[name]) for header, name in pairs.items() if name in self.message}
         texts = self.message.get("headers", {})
-        return found | {name: texts[name] for name in pairs if name in texts}
+        return found | {name: texts[name] for name in pairs if name in texts} | traced(passed_on())
 
     async def _put(self, queue: str, message: Message, due: int, max_attempts: int) -> str:
         if self._run is None:

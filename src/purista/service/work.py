@@ -19,6 +19,7 @@ from purista.permits import Begin, End, Granted, Refused, Wait
 from purista.service.context import Context
 from purista.service.hold import LOST, Hold
 from purista.service.node import Node
+from purista.telemetry import working
 
 __all__ = ["LARGEST", "Handled", "Worker", "backoff_ms"]
 
@@ -97,12 +98,15 @@ class Worker:
             await self._finish(delivery, run, fence, RunState.FAILED, detail, detail)
             return
         context = self._context_of(message, delivery, run, fence)
-        try:
-            outcome = await self._guarded(context, delivery, run, fence, permit_ms)
-        except asyncio.CancelledError:
-            await self._put_down(delivery, run, fence)
-            raise
-        await self._settle(delivery, message, run, fence, outcome)
+        with working(message, delivery.address, delivery.attempt) as work:
+            try:
+                outcome = await self._guarded(context, delivery, run, fence, permit_ms)
+            except asyncio.CancelledError:
+                await self._put_down(delivery, run, fence)
+                raise
+            work.outcome = "again" if outcome.state is None else outcome.state.value
+            work.detail = "" if outcome.state is RunState.FINISHED else outcome.detail or ""
+            await self._settle(delivery, message, run, fence, outcome)
 
     def _attempts(self, delivery: Delivery) -> int:
         return self._handled.max_attempts or delivery.max_attempts

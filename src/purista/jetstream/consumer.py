@@ -17,11 +17,12 @@ from purista.delivery import Deliver, Limits, readable
 from purista.errors import BridgeError
 from purista.jetstream import wire
 from purista.jetstream.link import Link
+from purista.jetstream.pulls import Pulls
 
 __all__ = ["MAX_ATTEMPTS", "NatsConsumer", "NatsDelivery", "Source", "dead_subject"]
 
 log = logging.getLogger("purista.nats")
-AGAIN_SECONDS, FETCH_SECONDS, LOOK_EVERY = 1.0, 1.0, 10
+AGAIN_SECONDS, LOOK_SECONDS, LOOK_EVERY = 1.0, 1.0, 10
 MAX_ATTEMPTS = 10
 
 
@@ -177,33 +178,27 @@ class NatsConsumer:
             await asyncio.wait(self._busy | self._parked)
 
     async def _session(self) -> None:
-        subscription = await self.link.stream.pull_subscribe_bind(self.source.consumer, stream=self.source.stream)
+        """From one subscription to its end, or to ours."""
+        pulls = Pulls(self.link.client, self.source.stream, self.source.consumer, self._begin, self._freed.set)
+        await pulls.start()
         try:
             while not self._stopping.is_set():
-                free = self.limits.concurrency - len(self._busy)
-                if free <= 0:
-                    self._freed.clear()
-                    await self._freed.wait()
-                    continue
+                self._freed.clear()
+                free = self.limits.concurrency - len(self._busy) - pulls.asked
+                if free > 0:
+                    await pulls.ask(free)
                 try:
-                    messages = await subscription.fetch(free, timeout=FETCH_SECONDS)
+                    await asyncio.wait_for(self._freed.wait(), LOOK_SECONDS)
                 except TimeoutError:
-                    await self._nothing(subscription)
-                    continue
-                for message in messages:
-                    self._begin(message)
+                    await self._look()
         finally:
-            if self.link.connected:
-                await subscription.unsubscribe()
+            await pulls.stop()
 
-    async def _nothing(self, subscription: Any) -> None:
-        """Nothing came: because there is nothing, or nobody to ask. Looked at every ten seconds: who deleted our consumer
-        does not say so."""
+    async def _look(self) -> None:
+        """Nothing came: because there is nothing, or because somebody deleted our consumer, who does not say so."""
         self._idle += 1
-        if not self.link.connected:
-            await self._pause(AGAIN_SECONDS)
-        elif self._idle % LOOK_EVERY == 0:
-            await subscription.consumer_info()
+        if self._idle % LOOK_EVERY == 0 and self.link.connected:
+            await self.link.stream.consumer_info(self.source.stream, self.source.consumer)
 
     def _begin(self, message: Any) -> None:
         text = bytes(message.data).decode("utf-8", "backslashreplace")

@@ -16,7 +16,6 @@ from purista.bridges.base import Delivered, EventBridge, Health, Subscription
 from purista.clock import Clock, to_iso
 from purista.contract.schedule import Schedule
 from purista.delivery import Closeable, Deliver, Limits
-from purista.errors import RegistrationError
 from purista.gateway.carrier import Carrier
 from purista.gateway.gateway import Gateway
 from purista.gateway.publishing import Publisher
@@ -195,17 +194,17 @@ class Assembly:
         return [s for s in schedules if not s.environments or self.environment in s.environments]
 
     def _placed(self) -> Scheduler | None:
-        """The scheduler, told what its calls must name.
+        """The scheduler, told what its calls must name: a gateway, unless the ledger is a file that carries its messages.
 
-        :raises RegistrationError: its calls name the file of a ledger, and this one is none.
+        :raises RegistrationError: it names none.
         """
-        if self._mode is Mode.OFF or not hasattr(self.scheduler, "for_ledger"):
-            return None if self._mode is Mode.OFF else self.scheduler
-        name = getattr(self.scheduler, "name", "the scheduler")
-        raise RegistrationError(
-            f"expected a ledger whose file {name} can name in its calls, got {self.place}; set PURISTA_REGISTRATION=off and "
-            f"have {name} call a gateway: purista serve, purista trigger --gateway URL KEY"
-        )
+        if self._mode is Mode.OFF:
+            return None
+        place = getattr(self.scheduler, "for_gateway", None)
+        if place is None:
+            return self.scheduler
+        placed: Scheduler = place(self.environment, self.clock.now() // 1000)
+        return placed
 
 
 def _changed(schedules: Sequence[Schedule], comparison: Comparison) -> dict[str, Recurrence | None] | None:

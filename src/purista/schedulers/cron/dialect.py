@@ -15,6 +15,7 @@ from purista.schedulers.cron.cover import Uncoverable, cover, late_by, same_cloc
 from purista.schedulers.cron.ingress import fitting, key_command, recover_command, sweep_command
 from purista.schedulers.cron.place import Place
 from purista.schedulers.cron.text import JOBS_LIMIT, Job, file_text, line_digest, user_field
+from purista.schedulers.gateways import nobody_sweeps
 
 __all__ = ["CronDialect", "file_name"]
 
@@ -49,10 +50,12 @@ class CronDialect:
             jobs = self._jobs(by_fields, findings)
         except DeclarationError as error:
             return Compiled((), (*findings, Finding("C109", Severity.REFUSED, "", str(error))))
-        if jobs:
+        if jobs and self.place.gateway:
+            findings.append(Finding("C111", Severity.WARNING, "", nobody_sweeps()))
+        elif jobs:
             jobs += [self._sweep(owner), self._recover(owner)]
-        if jobs and not self.place.single_host:
-            findings.append(_single_host())
+            if not self.place.single_host:
+                findings.append(_single_host())
         entries = tuple(Entry(job.name, job.keys, job.text(), job.digest, job.sweep) for job in jobs)
         return Compiled(entries, tuple(findings))
 

@@ -36,4 +36,11 @@ def fitting(place: Place, keys: Sequence[str]) -> tuple[list[list[str]], list[st
 
 
 def _base(place: Place) -> list[str]:
-    return [*(quote(part) for part in place.command), "trigger", "--ledger", quote(place.ledger), "--scheduler", "cron"]
+    where = place.gateway or ("--ledger", place.ledger)
+    return [
+        *(quote(part) for part in place.command),
+        "trigger",
+        *(quote(part) for part in where),
+        "--scheduler",
+        "cron",
+    ]

@@ -24,6 +24,7 @@ class Place:
     horizon_years: int = 12
     single_host: bool = False
     sweep_minutes: int = 5
+    gateway: tuple[str, ...] = ()  # arguments that name it, instead of the ledger
 
     @property
     def until(self) -> int:

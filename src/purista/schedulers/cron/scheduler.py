@@ -12,6 +12,7 @@ from purista.schedulers.cron.control import CronControl
 from purista.schedulers.cron.crontab import CrontabControl
 from purista.schedulers.cron.dialect import CronDialect
 from purista.schedulers.cron.place import Place, host_zone
+from purista.schedulers.gateways import gateway_arguments, needs_gateway
 from purista.schedulers.users import this_user
 
 __all__ = ["CronScheduler"]
@@ -24,6 +25,9 @@ class CronScheduler:
     ``-m purista``), ``host_zone`` is the zone of the cron daemon (default: the machine's). ``single_host=True`` says that no
     other host calls for the same schedules. ``user_crontab=True`` writes a block into this user's own crontab instead of a
     file in ``directory``: no root is needed, and macOS has it too.
+
+    ``gateway`` is the address of a ``purista serve`` that the lines call instead of opening a ledger; ``secret`` or ``token``
+    is a reference (``file:/etc/purista/secret``) to what proves who calls. It must be readable for ``user``.
     """
 
     name = "cron"
@@ -38,12 +42,17 @@ class CronScheduler:
         single_host: bool = False,
         sweep_minutes: int = 5,
         user_crontab: bool = False,
+        gateway: str | None = None,
+        secret: str | None = None,
+        token: str | None = None,
         place: Place | None = None,
     ) -> None:
         self._options: dict[str, Any] = {
             "directory": directory, "user": user, "command": command, "host_zone": host_zone, "single_host": single_host,
-            "sweep_minutes": sweep_minutes, "user_crontab": user_crontab,
+            "sweep_minutes": sweep_minutes, "gateway": gateway, "secret": secret, "token": token,
+            "user_crontab": user_crontab,
         }  # fmt: skip
+        self._gateway = gateway_arguments(gateway, secret, token)
         self._place = place
 
     @property
@@ -62,6 +71,15 @@ class CronScheduler:
         """The same scheduler, told which ledger its lines name and from when (epoch seconds) they must cover."""
         return CronScheduler(**self._options, place=replace(self._placed(), ledger=path, now=now))
 
+    def for_gateway(self, environment: str, now: int) -> CronScheduler:
+        """The same scheduler where calls cannot open the ledger: they go to ``gateway``.
+
+        :raises RegistrationError: none is named.
+        """
+        if not self._gateway:
+            raise needs_gateway("CronScheduler")
+        return self.for_ledger("purista.db", environment, now)  # the name of a file that no call opens
+
     def _placed(self) -> Place:
         if self._place is not None:
             return self._place
@@ -74,4 +92,5 @@ class CronScheduler:
             now=0,
             single_host=options["single_host"],
             sweep_minutes=options["sweep_minutes"],
+            gateway=self._gateway,
         )

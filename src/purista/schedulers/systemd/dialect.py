@@ -12,6 +12,7 @@ from purista.contract.schedule import MissedRunPolicy, Schedule
 from purista.errors import DeclarationError
 from purista.recurrence import Interval, Recurrence
 from purista.schedulers.base import Compiled, Entry, Finding, Owner, Severity
+from purista.schedulers.gateways import nobody_sweeps
 from purista.schedulers.systemd.cover import changes_clocks, cover, late_by, steps
 from purista.schedulers.systemd.elapse import timer
 from purista.schedulers.systemd.ingress import fitting, key_command, recover_command, sweep_command
@@ -58,10 +59,12 @@ class SystemdDialect:
             units = self._units(owner, groups, findings)
         except DeclarationError as error:
             return Compiled((), (*findings, Finding("S109", Severity.REFUSED, "", str(error))))
-        if units:
+        if units and self.place.gateway:
+            findings.append(Finding("S112", Severity.WARNING, "", nobody_sweeps()))
+        elif units:
             units += [self._sweep(owner), self._recover(owner)]
-        if units and not self.place.single_host:
-            findings.append(_single_host())
+            if not self.place.single_host:
+                findings.append(_single_host())
         entries = tuple(Entry(unit.name, unit.keys, unit.text(), unit.digest, unit.sweep) for unit in units)
         return Compiled(entries, tuple(findings))
 
@@ -142,7 +145,8 @@ class SystemdDialect:
         user = [] if self.place.user is None else [f"User={user_name(self.place.user)}"]
         running = ["Type=oneshot", *user, "TimeoutStartSec=10min", "SuccessExitStatus=75", f"ExecStart={command}"]
         folder = str(PurePosixPath(self.place.ledger).parent)
-        mounts = [f"RequiresMountsFor={quote_path(folder)}"] if folder.startswith("/") else []
+        needed = folder.startswith("/") and not self.place.gateway
+        mounts = [f"RequiresMountsFor={quote_path(folder)}"] if needed else []
         unit = [what, "StartLimitIntervalSec=0"]
         return Unit(
             name, owner, keys,

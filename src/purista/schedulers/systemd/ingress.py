@@ -38,7 +38,8 @@ def fitting(place: Place, keys: Sequence[str]) -> tuple[list[list[str]], list[st
 
 def _base(place: Place) -> list[str]:
     command, *arguments = place.command
+    where = place.gateway or ("--ledger", place.ledger)
     return [
-        executable(command), *(quote(part) for part in arguments), "trigger", "--ledger", quote(place.ledger),
+        executable(command), *(quote(part) for part in arguments), "trigger", *(quote(part) for part in where),
         "--scheduler", "systemd",
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from purista.schedulers.gateways import gateway_arguments, needs_gateway
 from purista.schedulers.systemd.control import SystemdControl
 from purista.schedulers.systemd.dialect import SystemdDialect
 from purista.schedulers.systemd.place import Place
@@ -27,6 +28,9 @@ class SystemdScheduler:
     ``-m purista``). ``single_host=True`` says that no other host calls for the same schedules. ``user_units=True`` writes to
     this user's own manager (``~/.config/systemd/user``): no root is needed. Into any other ``directory`` files are written,
     and nothing is started.
+
+    ``gateway`` is the address of a ``purista serve`` that the units call instead of opening a ledger; ``secret`` or ``token``
+    is a reference (``file:/etc/purista/secret``) to what proves who calls. It must be readable for ``user``.
     """
 
     name = "systemd"
@@ -40,12 +44,17 @@ class SystemdScheduler:
         single_host: bool = False,
         sweep_minutes: int = 5,
         user_units: bool = False,
+        gateway: str | None = None,
+        secret: str | None = None,
+        token: str | None = None,
         place: Place | None = None,
     ) -> None:
         self._options: dict[str, Any] = {
             "directory": directory, "user": user, "command": command, "single_host": single_host,
-            "sweep_minutes": sweep_minutes, "user_units": user_units,
+            "sweep_minutes": sweep_minutes, "gateway": gateway, "secret": secret, "token": token,
+            "user_units": user_units,
         }  # fmt: skip
+        self._gateway = gateway_arguments(gateway, secret, token)
         self._place = place
 
     @property
@@ -70,6 +79,15 @@ class SystemdScheduler:
         """The same scheduler, told which ledger its units name and from when (epoch seconds) they must cover."""
         return SystemdScheduler(**self._options, place=replace(self._placed(), ledger=path, now=now))
 
+    def for_gateway(self, environment: str, now: int) -> SystemdScheduler:
+        """The same scheduler where calls cannot open the ledger: they go to ``gateway``.
+
+        :raises RegistrationError: none is named.
+        """
+        if not self._gateway:
+            raise needs_gateway("SystemdScheduler")
+        return self.for_ledger("purista.db", environment, now)  # the name of a file that no call opens
+
     def _placed(self) -> Place:
         if self._place is not None:
             return self._place
@@ -81,6 +99,7 @@ class SystemdScheduler:
             user=None if options["user_units"] else options["user"] or this_user(),
             single_host=options["single_host"],
             sweep_minutes=options["sweep_minutes"],
+            gateway=self._gateway,
         )
 
 

@@ -141,3 +141,27 @@ def test_a_worker_without_a_ledger_is_served_by_a_gateway(purista, deployed, hom
         assert process.end() == 0
     monkeypatch.setattr(sys, "path", [str(home), *sys.path])
     assert "got an outpost" in purista("status", "--app", "outapp:app").err
+
+
+def test_a_file_whose_messages_a_broker_carries_is_read_and_not_published_from(purista, home, broker):
+    path = home / "shopapp.py"
+    text = path.read_text("utf-8")
+    bridge = (
+        "from purista import AmqpBridge\n"
+        f"bridge = AmqpBridge({rabbitmq()!r}, ledger='shop.db', prefix={broker.prefix!r}, exchange={broker.prefix!r})\n"
+        "app = App(services=[shop], bridge=bridge)\n"
+    )
+    path.write_text(text.replace('app = App(services=[shop], ledger="shop.db")\n', bridge), "utf-8")
+
+    async def register() -> None:
+        app = load_app("shopapp:app")
+        await app.start(consume=False)
+        await app.stop()
+
+    asyncio.run(register())
+    assert purista("status", "--ledger", "shop.db").code == 0
+    for command in (("run", "billing"), ("trigger", "shop/1/billing")):
+        refused = purista(*command, "--ledger", "shop.db")
+        assert refused.code != 0
+        assert "broker" in refused.err or "expected an app" in refused.err
+    assert purista("run", "billing", "--json").json["answer"] == "accepted"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from purista.errors import LedgerMismatch
 from purista.ledgers.sqlite import SqliteLedger
 from purista.sqlite.file import SqliteFile
 from purista.testing import ManualClock
@@ -34,3 +35,20 @@ class TestMemory(LedgerSuite):
 
     async def make(self, clock: ManualClock) -> SqliteLedger:
         return await SqliteLedger(SqliteFile(":memory:"), clock=clock).__aenter__()
+
+
+async def test_a_file_remembers_that_a_broker_carries_its_messages(tmp_path: Path) -> None:
+    """Whoever put messages into its mail would put them where no worker looks."""
+    path = tmp_path / "p.db"
+    async with SqliteLedger(SqliteFile(path)):
+        pass
+    async with SqliteLedger(SqliteFile(path), deliver=None) as ledger:
+        assert ledger.transactional
+    async with SqliteLedger(SqliteFile(path), deliver=False):
+        pass
+    with pytest.raises(LedgerMismatch, match="whose messages a broker carries"):
+        await SqliteLedger(SqliteFile(path)).__aenter__()
+    async with SqliteLedger(SqliteFile(path), deliver=None) as ledger:
+        assert not ledger.transactional
+    async with SqliteLedger(SqliteFile(path), deliver=False) as ledger:
+        assert not ledger.transactional

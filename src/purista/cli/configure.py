@@ -156,7 +156,7 @@ async def _known(path: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     if not _exists(path):
         return found
-    async with SqliteLedger(SqliteFile(path, environment=None, create=False)) as ledger:
+    async with SqliteLedger(SqliteFile(path, environment=None, create=False), deliver=None) as ledger:
         for slice_, lineages in await ledger.registered():
             live = {at.key: at.contracts[-1].digest for at in lineages if at.contracts[-1].schedule is not None}
             found.setdefault(slice_.service, {}).update(live)
@@ -170,7 +170,7 @@ def _exists(path: str) -> bool:
 async def _ledger_id(path: str) -> str:
     if not _exists(path):
         return UNBORN
-    async with SqliteLedger(SqliteFile(path, environment=None, create=False)) as ledger:
+    async with SqliteLedger(SqliteFile(path, environment=None, create=False), deliver=None) as ledger:
         return ledger.ledger_id
 
 

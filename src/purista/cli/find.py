@@ -78,7 +78,9 @@ class Session:
             async with ledger_at(place, None, self.clock) as opened:
                 yield Desk(opened)
             return
-        async with SqliteLedger(SqliteFile(place, environment=None, create=False), clock=self.clock) as opened:
+        async with SqliteLedger(
+            SqliteFile(place, environment=None, create=False), clock=self.clock, deliver=None
+        ) as opened:
             yield Desk(opened)
 
     def _place(self, ledger: str | None, app: str | None) -> str | Assembly:

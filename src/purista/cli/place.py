@@ -51,7 +51,7 @@ async def registrar(
     environment = app.bridge.environment
     exists = _exists(path)
     file = SqliteFile(path if exists else ":memory:", environment=environment, create=not exists)
-    async with SqliteLedger(file, clock=session.clock) as opened:
+    async with SqliteLedger(file, clock=session.clock, deliver=None) as opened:
         yield Registrar(
             opened, scheduler=_placed(app, scheduler, path, session.clock.now()), environment=environment,
             revision=Settings.read().revision,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from purista.clock import Clock, SystemClock
+from purista.errors import LedgerMismatch
 from purista.ledgers.base import (
     Change,
     Contract,
@@ -36,6 +37,7 @@ from purista.ledgers.rows import (
 )
 from purista.ledgers.sqlite_mail import carry
 from purista.ledgers.sqlite_records import history, parts_of, purge, purge_payloads
+from purista.ledgers.sqlite_register import register
 from purista.sqlite.file import SqliteFile
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ __all__ = ["SqliteLedger"]
 
 RECENT_CALLS = 20
 LONG_ABOVE = 500
+BROKER = "broker"
 """So many changes in one commit are not made in the event loop."""
 
 _UPSERT_OCCURRENCE = (
@@ -78,16 +81,18 @@ class SqliteLedger:
     """A :class:`~purista.ledgers.base.Ledger` over a :class:`~purista.sqlite.file.SqliteFile`.
 
     ``deliver``: bridge and queue live in the same file, so messages are delivered and settled inside the ledger's
-    transaction. Without it they wait in the outbox until another bridge has confirmed them.
+    transaction. Without it they wait in the outbox until another bridge has confirmed them, and the file remembers that. None:
+    as the file says.
     """
 
-    def __init__(self, file: SqliteFile, *, clock: Clock | None = None, deliver: bool = True) -> None:
+    def __init__(self, file: SqliteFile, *, clock: Clock | None = None, deliver: bool | None = True) -> None:
         self.file = file
+        self._deliver = deliver
         self.clock = clock or SystemClock()
         self.ledger_id = ""
         self.environment = ""
         self.epoch = 0
-        self.transactional = deliver
+        self.transactional = deliver is not False
         self._contracts: dict[tuple[str, int], tuple[Contract, ...]] = {}
         self._subscribers: dict[str, tuple[str, ...]] = {}
         self._registry = ""
@@ -101,6 +106,11 @@ class SqliteLedger:
 
     async def __aenter__(self) -> SqliteLedger:
         self.file.open()
+        try:
+            await self._agree()
+        except BaseException:
+            self.file.close()
+            raise
         self.ledger_id = self.file.read(lambda c: _meta(c, "ledger_id"))
         self.environment = self.file.read(lambda c: _meta(c, "environment"))
         self.epoch = int(self.file.read(lambda c: _meta(c, "restored", "0")))
@@ -108,6 +118,22 @@ class SqliteLedger:
 
     async def __aexit__(self, *_: object) -> None:
         self.file.close()
+
+    async def _agree(self) -> None:
+        """A file whose messages a broker carries remembers that: whoever put them into the file would put them where no worker
+        looks.
+        """
+        brokered = self.file.read(lambda c: _meta(c, "carrier")) == BROKER
+        if self._deliver is None:
+            self.transactional = not brokered
+        elif self._deliver and brokered:
+            raise LedgerMismatch(
+                f"expected a ledger that carries its own messages, got {self.file.path}, whose messages a broker carries; use "
+                "the app with that broker (PURISTA_BRIDGE, AmqpBridge, NatsBridge), or call its gateway"
+            )
+        elif not self._deliver and not brokered:
+            statement = "INSERT INTO meta (name, value) VALUES ('carrier', ?) ON CONFLICT (name) DO NOTHING"
+            await self.file.write(lambda c: c.execute(statement, (BROKER,)))
 
     async def load(self, keys: Sequence[str], runs: Sequence[RunRef] = ()) -> list[LedgerView | None]:
         """See :meth:`purista.ledgers.base.Ledger.load`."""
@@ -123,7 +149,7 @@ class SqliteLedger:
 
         def operation(connection: sqlite3.Connection) -> list[bool]:
             if registration is not None:
-                _register(connection, registration)
+                register(connection, registration)
             committed = self._commit(connection, changes, now)
             if registration is not None and not all(committed):
                 raise _RegistrationStale
@@ -332,45 +358,6 @@ def _write_contracts(connection: sqlite3.Connection, change: Change, now: int) -
         "INSERT INTO audit (at, lineage, act, by, detail) VALUES (?, ?, ?, ?, ?)",
         [(now, change.lineage, act, by, detail) for act, by, detail in change.audit],
     )
-
-
-def _register(connection: sqlite3.Connection, registration: Registration) -> None:
-    slice_ = registration.slice
-    if slice_ is not None:
-        connection.execute(
-            "INSERT INTO slices (service, version, environment, revision, digest, keys, replaced, registered_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, version, environment) DO UPDATE SET"
-            " revision = excluded.revision, digest = excluded.digest, keys = excluded.keys,"
-            " replaced = excluded.replaced, registered_at = excluded.registered_at",
-            (
-                slice_.service, slice_.version, slice_.environment, slice_.revision, slice_.digest,
-                json.dumps(slice_.keys), json.dumps(slice_.replaced), slice_.registered_at,
-            ),
-        )  # fmt: skip
-    if _subscribe(connection, registration) or slice_ is not None:
-        connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'registry'")
-
-
-def _subscribe(connection: sqlite3.Connection, registration: Registration) -> bool:
-    """Whether anything was new, or is gone."""
-    before = connection.total_changes
-    wanted = {(event, address) for event, addresses in registration.subscriptions.items() for address in addresses}
-    for owned in registration.subscribers:
-        known = connection.execute(
-            "SELECT event, address FROM subscriptions WHERE address = ?1"
-            " OR (substr(?1, -1) = '/' AND substr(address, 1, length(?1)) = ?1)",
-            (owned,),
-        ).fetchall()
-        # What is no longer declared would collect messages that nobody reads.
-        connection.executemany(
-            "DELETE FROM subscriptions WHERE event = ? AND address = ?",
-            [row for row in known if tuple(row) not in wanted],
-        )
-    connection.executemany(
-        "INSERT INTO subscriptions (event, address, seen_at) VALUES (?, ?, ?) ON CONFLICT (event, address) DO NOTHING",
-        [(event, address, registration.at) for event, address in sorted(wanted)],
-    )
-    return connection.total_changes > before
 
 
 def _count(connection: sqlite3.Connection, counted: Sequence[Counted]) -> None:

@@ -120,8 +120,21 @@ async def _behind(
     async def flows() -> bool:
         return (await bridge.health()).ok
 
-    async with bridge, _permits(bridge):
+    async with bridge, _permits(bridge), _tended(bridge):
         yield bridge.gateway, {"bridge": flows}
+
+
+@asynccontextmanager
+async def _tended(bridge: Assembly) -> AsyncIterator[None]:
+    """Looks after what is due, while this gateway runs."""
+    from purista.gateway.tending import tend  # noqa: PLC0415
+
+    tending = asyncio.create_task(tend(bridge.gateway.sweep, bridge.recover, bridge.clock), name="tend")
+    try:
+        yield
+    finally:
+        tending.cancel()
+        await asyncio.wait({tending})
 
 
 @asynccontextmanager

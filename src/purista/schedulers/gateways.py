@@ -62,6 +62,6 @@ def needs_gateway(scheduler: str) -> RegistrationError:
 def nobody_sweeps() -> str:
     """What is said of every owner whose calls go to a gateway."""
     return (
-        "calls go to a gateway, which finishes what it began with the next call; what nobody called for is not looked for "
-        "from here: run `purista recover --app …` once an hour beside the gateway"
+        "calls go to a gateway: `purista serve` finishes what calls began, and once an hour looks for what nobody called for; "
+        "beside a gateway of your own run `purista recover --app …`"
     )

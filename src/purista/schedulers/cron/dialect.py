@@ -51,7 +51,7 @@ class CronDialect:
         except DeclarationError as error:
             return Compiled((), (*findings, Finding("C109", Severity.REFUSED, "", str(error))))
         if jobs and self.place.gateway:
-            findings.append(Finding("C111", Severity.WARNING, "", nobody_sweeps()))
+            findings.append(Finding("C111", Severity.INFO, "", nobody_sweeps()))
         elif jobs:
             jobs += [self._sweep(owner), self._recover(owner)]
             if not self.place.single_host:

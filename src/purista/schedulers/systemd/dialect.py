@@ -60,7 +60,7 @@ class SystemdDialect:
         except DeclarationError as error:
             return Compiled((), (*findings, Finding("S109", Severity.REFUSED, "", str(error))))
         if units and self.place.gateway:
-            findings.append(Finding("S112", Severity.WARNING, "", nobody_sweeps()))
+            findings.append(Finding("S112", Severity.INFO, "", nobody_sweeps()))
         elif units:
             units += [self._sweep(owner), self._recover(owner)]
             if not self.place.single_host:

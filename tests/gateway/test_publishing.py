@@ -14,8 +14,9 @@ import pytest
 
 from purista import Interval, ServiceBuilder
 from purista.gateway.gateway import Gateway
-from purista.ledgers.base import Decision, Outgoing, Query
+from purista.ledgers.base import Decision, Outgoing, Query, RunRef, RunState
 from purista.ledgers.sqlite import SqliteLedger
+from purista.permits import Begin, End, Granted
 from purista.registration.registrar import Registrar
 from purista.schedulers.base import Call, CallKind
 from purista.sqlite.file import SqliteFile
@@ -126,6 +127,48 @@ async def test_who_calls_while_a_claim_is_held_is_told_to_come_again_and_takes_o
         assert (await other.trigger(Call(on.keys[0]))).answer == "accepted"
         (row,) = await on.rows(on.keys[0])
         assert (row.decision, row.attempt, len(on.broker.got)) == (Decision.PUBLISHED, 2, 1)
+
+
+@pytest.mark.parametrize("proof", ["end report", "permit", "result event"])
+@pytest.mark.parametrize("policy", ["allow", "forbid"])
+async def test_whoever_has_the_message_proves_that_it_was_published(policy: str, proof: str) -> None:
+    """The gateway dies after the broker has confirmed and before that is written down."""
+    async with stage(concurrency_policy=policy) as on:
+        on.clock.jump(on.clock.now() + HOUR)
+        confirmed, never = asyncio.Event(), asyncio.Event()
+        healthy = on.broker.publish_raw
+
+        async def sends_and_dies(messages: Sequence[Outgoing]) -> Sequence[Exception | None]:
+            await healthy(messages)
+            confirmed.set()
+            await never.wait()
+            return []
+
+        on.broker.publish_raw = sends_and_dies  # type: ignore[method-assign]
+        dying = asyncio.ensure_future(on.gateway.trigger(Call(on.keys[0])))
+        await confirmed.wait()
+        dying.cancel()
+        await asyncio.wait({dying})
+        (message,) = on.broker.got
+        ((part, address),) = message.roots
+        (row,) = await on.rows(on.keys[0])
+        assert row.decision is Decision.CLAIMED
+        run, other = RunRef(row.occurrence_id, row.scheduled_at), Gateway(on.ledger, publisher=on.broker)
+        if proof == "permit":
+            granted = await other.begin(on.keys[0], Begin(run, part, address, "w1"))
+            assert isinstance(granted, Granted)
+            assert await other.end(on.keys[0], End(run, part, address, granted.fence, RunState.FINISHED))
+        elif proof == "end report":
+            assert await other.end(on.keys[0], End(run, part, address, None, RunState.FINISHED))
+        else:
+            assert await other.complete(on.keys[0], run, RunState.FINISHED)
+        (row,) = await on.rows(on.keys[0])
+        assert (row.decision, row.run, row.lease_until, row.open) == (Decision.PUBLISHED, RunState.FINISHED, None, 0)
+        on.clock.jump(on.clock.now() + 11_000)
+        await other.sweep()
+        again = await other.trigger(Call(on.keys[0], scheduled_at=row.scheduled_at))
+        assert again.answer == "duplicate"
+        assert len(on.broker.got) == 1
 
 
 async def test_one_message_that_fails_does_not_hold_up_the_others() -> None:

@@ -262,9 +262,8 @@ class AmqpConsumer:
                 task.cancel()
 
     async def _pause(self, seconds: float) -> None:
-        with_limit = asyncio.wait_for(self._stopping.wait(), seconds)
         try:
-            await with_limit
+            await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
 

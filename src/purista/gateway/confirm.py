@@ -9,7 +9,7 @@ from purista.gateway.compose import change_of
 from purista.gateway.slots import exclusive
 from purista.ledgers.base import Change, Decision, LedgerView, Part, Run, RunRef
 
-__all__ = ["Mark", "claimed_view", "confirm"]
+__all__ = ["Mark", "claimed_view", "confirm", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,17 @@ def confirm(view: LedgerView, marks: Sequence[Mark], now: int) -> Change | None:
         if mark.published:
             confirmed.append(mark.ref.occurrence_id)
         if run.row.decision is Decision.CLAIMED:  # else a worker was faster than this confirmation
-            runs.append(_marked(view, run, now, published=mark.published))
+            given_back = Run(replace(run.row, lease_until=now), run.parts)
+            runs.append(published(view, run) if mark.published else given_back)
     if not runs and not confirmed:
         return None
     return change_of(view, runs, now=now, confirmed=tuple(confirmed))
 
 
-def _marked(view: LedgerView, run: Run, now: int, *, published: bool) -> Run:
+def published(view: LedgerView, run: Run) -> Run:
+    """A claim whose message is certainly out. Of what was decided otherwise nothing changes."""
     row = run.row
-    if not published:
-        return Run(replace(row, lease_until=now), run.parts)
+    if row.decision is not Decision.CLAIMED:
+        return run
     still_open = 0 if row.run is None else 2 if row.open == 2 and exclusive(view) else 1
     return Run(replace(row, decision=Decision.PUBLISHED, lease_until=None, open=still_open), run.parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from purista.gateway.compose import Composer, change_of
+from purista.gateway.confirm import published
 from purista.gateway.decide import Answer, Plan
 from purista.gateway.slots import CLOCK_SKEW_MS, Standing, blocking, exclusive, over, slot_free_at, standing
 from purista.ledgers.base import Change, Decision, LedgerView, Part, Run, RunRef, RunState, Settled
@@ -13,6 +14,7 @@ from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
 __all__ = ["PERMIT_MS", "begin", "complete", "end", "renew", "spawn"]
 
 PERMIT_MS = 30_000
+_SENT = (Decision.PUBLISHED, Decision.CLAIMED)
 
 
 def _find(view: LedgerView, run: RunRef) -> Run | None:
@@ -39,7 +41,7 @@ def begin(view: LedgerView, ask: Begin, now: int, permit_ms: int) -> tuple[Grant
     row, part = run.row, _part(run, ask.part, ask.address)
     if row.decision is Decision.HELD:
         return Wait(1_000, "waits for the run it replaces"), None
-    if row.decision not in (Decision.PUBLISHED, Decision.CLAIMED):
+    if row.decision not in _SENT:
         return Refused(f"decided {row.decision} instead"), None
     requeued = part.state == "ended" and part.outcome == RunState.FAILED and row.run in (RunState.OPEN, RunState.FAILED)
     if (not row.open or over(run)) and not requeued:
@@ -56,20 +58,12 @@ def begin(view: LedgerView, ask: Begin, now: int, permit_ms: int) -> tuple[Grant
     if others:
         return Wait(_patience(others, now), f"run {others[0].row.occurrence_id} is working"), None
     fence = view.lineage.fence + 1
+    run = published(view, run)  # whoever has its message in hand proves it, whatever became of the confirmation
     granted = replace(
         part, state="working", fence=fence, permit_until=now + permit_ms, worker=ask.worker,
         begun_at=part.begun_at or now, begins=part.begins + 1, outcome=None, ended_at=None,
     )  # fmt: skip
-    # A message in hand proves that it was published, whatever became of its confirmation.
-    row = replace(
-        row,
-        decision=Decision.PUBLISHED,
-        lease_until=None,
-        run=RunState.OPEN,
-        open=2 if alone else 1,
-        run_ended_at=None,
-        run_detail=None,
-    )
+    row = replace(run.row, run=RunState.OPEN, open=2 if alone else 1, run_ended_at=None, run_detail=None)
     change = change_of(view, [_with(Run(row, run.parts), granted)], now=now, fence=fence)
     return Granted(fence, now + permit_ms, permit_ms), change
 
@@ -140,7 +134,8 @@ def end(view: LedgerView, report: End, composer: Composer, now: int) -> tuple[bo
             part, state="ended", outcome=report.outcome, permit_until=None, ended_at=now, detail=report.detail,
             begun_at=part.begun_at or now,
         )  # fmt: skip
-    return True, _settled(view, run, _conclude(view, _with(run, part), now), composer, now, report.settled)
+    after = _conclude(view, _with(published(view, run), part), now)
+    return True, _settled(view, run, after, composer, now, report.settled)
 
 
 def complete(
@@ -150,12 +145,14 @@ def complete(
 
     Who still works keeps the permit, and with it the slot, until the end report: the event may be sent in the middle.
     """
-    opened = [run for run in view.open if run.row.open and run.row.decision is Decision.PUBLISHED and not over(run)]
+    opened = [run for run in view.open if run.row.open and run.row.decision in _SENT and not over(run)]
+    opened.sort(key=lambda run: run.row.decision is Decision.CLAIMED)  # what was certainly published comes first
     run = next((r for r in opened if ref is None or r.row.occurrence_id == ref.occurrence_id), None)
     if run is None:
         return False, None
     working = [p for p in run.parts if p.state == "working" and (p.permit_until or 0) + CLOCK_SKEW_MS > now]
-    row = replace(run.row, run=state, run_ended_at=now, run_detail="its result event came", open=2 if working else 0)
+    row = published(view, run).row
+    row = replace(row, run=state, run_ended_at=now, run_detail="its result event came", open=2 if working else 0)
     parts = tuple(p if p.state == "ended" or p in working else _over(p, state, now) for p in run.parts)
     return True, _settled(view, run, Run(row, parts), composer, now, ())
 

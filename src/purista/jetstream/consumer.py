@@ -14,7 +14,6 @@ from typing import Any
 
 from purista.clock import Clock
 from purista.delivery import Deliver, Limits, readable
-from purista.errors import BridgeError
 from purista.jetstream import wire
 from purista.jetstream.link import Link
 from purista.jetstream.pulls import Pulls
@@ -271,8 +270,3 @@ class NatsConsumer:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-
-def failed_with(error: BridgeError | None) -> str | None:
-    """What went wrong, in words."""
-    return None if error is None else str(error)

@@ -114,7 +114,7 @@ def test_every_earlier_version_is_brought_here(path: Path, version: int) -> None
     file.open()
     assert file.read(lambda c: c.execute("PRAGMA user_version").fetchone()) == (SCHEMA_VERSION,)
     tables = file.read(lambda c: {row[0] for row in c.execute("SELECT name FROM sqlite_master WHERE type = 'table'")})
-    assert {"lineages", "contracts", "occurrences", "parts", "mail", "outbox", "calls", "audit"} <= tables
+    assert {"lineages", "contracts", "occurrences", "parts", "mail", "calls", "audit"} <= tables
     if version:
         assert file.read(lambda c: c.execute("SELECT count(*) FROM occurrences").fetchone()) == (1,)
     file.close()

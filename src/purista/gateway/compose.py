@@ -64,10 +64,7 @@ class Composer:
                 message = outgoing_of(view, run, self.instance)
                 if message is not None:
                     outbox.append(message)
-        return change_of(
-            view, runs, now=now, fence=fence, decided_until=plan.decided_until, outbox=tuple(outbox),
-            confirmed=_withdrawn(view, runs, outbox),
-        )  # fmt: skip
+        return change_of(view, runs, now=now, fence=fence, decided_until=plan.decided_until, outbox=tuple(outbox))
 
     def _decided(
         self, view: LedgerView, verdict: Verdict, before: Run | None, source: str, fence: int, now: int
@@ -232,15 +229,6 @@ def _begin_by(view: LedgerView, schedule: Schedule, scheduled_at: int, now: int)
     lateness = _in_force(view).lateness
     until = effective_deadline(schedule, scheduled_at, None if following is None else following * 1000, lateness)
     return max(until, now + lateness)
-
-
-def _withdrawn(view: LedgerView, runs: Sequence[Run], outbox: Sequence[Outgoing]) -> tuple[str, ...]:
-    """Claims that were decided otherwise now: their messages wait in the outbox for nobody."""
-    if not view.open:
-        return ()
-    claimed = {run.row.occurrence_id for run in view.open if run.row.decision is Decision.CLAIMED}
-    claimed.difference_update(message.occurrence_id for message in outbox)
-    return tuple(run.row.occurrence_id for run in runs if run.row.occurrence_id in claimed)
 
 
 def _stands_for(view: LedgerView, instant: int) -> str | None:

@@ -40,19 +40,14 @@ def confirm(view: LedgerView, marks: Sequence[Mark], now: int) -> Change | None:
     """Turn claims of one lineage into publications, or let the next caller have them. An old fence changes nothing."""
     known = {run.row.occurrence_id: run for run in view.open}
     runs: list[Run] = []
-    confirmed: list[str] = []
     for mark in marks:
         run = known.get(mark.ref.occurrence_id)
         if run is None or run.row.fence != mark.fence:
             continue
-        if mark.published:
-            confirmed.append(mark.ref.occurrence_id)
         if run.row.decision is Decision.CLAIMED:  # else a worker was faster than this confirmation
             given_back = Run(replace(run.row, lease_until=now), run.parts)
             runs.append(published(view, run) if mark.published else given_back)
-    if not runs and not confirmed:
-        return None
-    return change_of(view, runs, now=now, confirmed=tuple(confirmed))
+    return change_of(view, runs, now=now) if runs else None
 
 
 def published(view: LedgerView, run: Run) -> Run:

@@ -224,8 +224,7 @@ class Change:
     pause: Pause | None = None
     rows: tuple[OccurrenceRow, ...] = ()
     parts: tuple[Part, ...] = ()
-    outbox: tuple[Outgoing, ...] = ()
-    confirmed: tuple[str, ...] = ()  # outbox messages the bridge has
+    outbox: tuple[Outgoing, ...] = ()  # to be published; never stored: a row has all that its message is made of
     settled: tuple[Settled, ...] = ()
     contracts: tuple[Contract, ...] = ()
     keys: tuple[str, ...] = ()  # further keys that lead to this lineage

@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL, for gateways and workers on many hosts.
 
-A decision is two round trips: one reads everything it looks at, one compares and sets, with rows and outbox, in a single
+A decision is two round trips: one reads everything it looks at, one compares and sets, with rows and parts, in a single
 statement. Concurrent callers share both.
 """
 
@@ -59,7 +59,7 @@ DEADLOCK_TRIES = 5
 class PostgresLedger:
     """A :class:`~purista.ledgers.base.Ledger` over a :class:`~purista.postgres.database.Database`.
 
-    Messages wait in its outbox until a bridge has confirmed them. Durable means what the server means by it:
+    A claim keeps what its message is made of, until a bridge has confirmed it. Durable means what the server means by it:
     ``synchronous_commit = off`` there loses decisions in a crash.
 
     ``clock`` None: the server's time, so that gateways on hosts whose clocks differ agree.
@@ -266,12 +266,9 @@ async def _commit(connection: Any, changes: Sequence[Change], statement: str = s
     ]  # fmt: skip
     rows = [occurrence_to_row(c.lineage, row) for c in changes for row in c.rows]
     parts = [part_to_row(c.lineage, part) for c in changes for part in c.parts if not part.untouched]
-    outbox = [(c.lineage, m.occurrence_id, m.message) for c in changes for m in c.outbox]
-    confirmed = [(c.lineage, id_) for c in changes for id_ in c.confirmed]
     columns = chain(
-        _columns(lineages, 8), _columns(rows, len(sql.OCCURRENCE_TYPES)), _columns(parts, len(sql.PART_TYPES)),
-        _columns(outbox, 3), _columns(confirmed, 2),
-    )  # fmt: skip
+        _columns(lineages, 8), _columns(rows, len(sql.OCCURRENCE_TYPES)), _columns(parts, len(sql.PART_TYPES))
+    )
     return {row[0] for row in await connection.fetch(statement, *columns)}
 
 

@@ -37,7 +37,6 @@ def _of(alias: str, columns: str) -> str:
 OCCURRENCE_TYPES, PART_TYPES = _types(OCCURRENCE_COLUMNS), _types(PART_COLUMNS)
 _LINEAGE_TYPES = ["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "text[]", "bigint[]"]
 _OCCURRENCES, _PARTS = 1 + len(_LINEAGE_TYPES), 1 + len(_LINEAGE_TYPES) + len(OCCURRENCE_TYPES)
-_OUTBOX = _PARTS + len(PART_TYPES)
 
 COMMIT = f"""
 WITH change AS (
@@ -59,15 +58,6 @@ WITH change AS (
   SELECT {_of("p", PART_COLUMNS)} FROM unnest({_arrays(PART_TYPES, _PARTS)}) AS p({PART_COLUMNS})
     JOIN won USING (lineage)
   ON CONFLICT (run, part) DO UPDATE SET {_set(PART_COLUMNS, "run", "part", "lineage", "address")}
-), sent AS (
-  INSERT INTO outbox (occurrence_id, message)
-  SELECT o.id, o.message FROM unnest(${_OUTBOX}::text[], ${_OUTBOX + 1}::text[], ${_OUTBOX + 2}::text[])
-    AS o(lineage, id, message) JOIN won USING (lineage)
-  ON CONFLICT (occurrence_id) DO UPDATE SET message = excluded.message
-), confirmed AS (
-  DELETE FROM outbox WHERE occurrence_id IN (
-    SELECT d.id FROM unnest(${_OUTBOX + 3}::text[], ${_OUTBOX + 4}::text[]) AS d(lineage, id) JOIN won USING (lineage)
-  ) AND NOT occurrence_id = ANY(${_OUTBOX + 1}::text[])
 )
 SELECT lineage FROM won
 """

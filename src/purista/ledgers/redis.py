@@ -109,8 +109,8 @@ return {found, opened, parts, redis.call('HGETALL', p .. 'meta'), redis.call('TI
 class RedisLedger:
     """A :class:`~purista.ledgers.base.Ledger` over a :class:`~purista.redis.server.Server`.
 
-    Messages wait in its outbox until a bridge has confirmed them. ``clock`` None: the server's time. ``environment`` None takes
-    whichever the prefix belongs to.
+    A claim keeps what its message is made of, until a bridge has confirmed it. ``clock`` None: the server's time.
+    ``environment`` None takes whichever the prefix belongs to.
     """
 
     def __init__(self, server: Server, *, environment: str | None = "default", clock: Clock | None = None) -> None:

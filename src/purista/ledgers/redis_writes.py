@@ -40,9 +40,6 @@ def of_change(server: Server, change: Change, now: int) -> tuple[list[Compare], 
     for part in change.parts:
         if not part.untouched:
             writes.append(["HSET", name("p", part.run), part.part, json.dumps(part_to_row(lineage, part))])
-    writes += [["HSET", name("outbox"), message.occurrence_id, message.message] for message in change.outbox]
-    sent = {message.occurrence_id for message in change.outbox}
-    writes += [["HDEL", name("outbox"), id_] for id_ in change.confirmed if id_ not in sent]
     writes += [["RPUSH", name("c", lineage), json.dumps(contract_to_row(lineage, c))] for c in change.contracts]
     writes += [["HSET", name("keys"), key, lineage] for key in change.keys]
     writes += [["RPUSH", name("audit"), json.dumps([now, lineage, *entry])] for entry in change.audit]

@@ -81,8 +81,8 @@ class SqliteLedger:
     """A :class:`~purista.ledgers.base.Ledger` over a :class:`~purista.sqlite.file.SqliteFile`.
 
     ``deliver``: bridge and queue live in the same file, so messages are delivered and settled inside the ledger's
-    transaction. Without it they wait in the outbox until another bridge has confirmed them, and the file remembers that. None:
-    as the file says.
+    transaction. Without it another bridge carries them, a claim stands until it has confirmed, and the file remembers that.
+    None: as the file says.
     """
 
     def __init__(self, file: SqliteFile, *, clock: Clock | None = None, deliver: bool | None = True) -> None:
@@ -242,21 +242,12 @@ class SqliteLedger:
         return won
 
     def _send(self, connection: sqlite3.Connection, changes: Sequence[Change], now: int) -> None:
+        if not self.transactional:
+            return
         outgoing = [message for c in changes for message in c.outbox]
         settled = [settlement for c in changes for settlement in c.settled]
-        if self.transactional:
-            if outgoing or settled:
-                carry(connection, outgoing, settled, now)
-            return
-        if outgoing:
-            connection.executemany(
-                "INSERT INTO outbox (occurrence_id, message) VALUES (?, ?) ON CONFLICT (occurrence_id) DO UPDATE SET"
-                " message = excluded.message",
-                [(m.occurrence_id, m.message) for m in outgoing],
-            )
-        confirmed = [(id_,) for c in changes for id_ in c.confirmed]
-        if confirmed:
-            connection.executemany("DELETE FROM outbox WHERE occurrence_id = ?", confirmed)
+        if outgoing or settled:
+            carry(connection, outgoing, settled, now)
 
     def _registered(self, connection: sqlite3.Connection) -> list[tuple[Slice, tuple[Lineage, ...]]]:
         found = []

@@ -89,7 +89,7 @@ class Apart:
         return getattr(self._ledger, name)
 
     async def commit(self, changes, counted=(), registration=None, **options):
-        return await self._ledger.commit([replace(c, outbox=(), confirmed=()) for c in changes], counted, registration)
+        return await self._ledger.commit([replace(c, outbox=()) for c in changes], counted, registration)
 
 
 class Broker:

@@ -93,10 +93,6 @@ CREATE TABLE occurrences (
   PRIMARY KEY (lineage, scheduled_at, class, request)
 );
 INSERT INTO "occurrences" VALUES('388c45cc190f658c',1767229200000,'scheduled','','S26uy-DZQ0Zc58iT6_14jKTCcmEsZAfFcttQU_2toC8','old/1/hourly',1767229200000,1,'published','due',NULL,'c275f361f540a76f01ae8a88ef19d70003e3f146ca7ddc2b2d4edba4dfc16ba1',1,1,1767229200000,'',NULL,NULL,NULL,'{"at":"2026-01-01T01:00:00+00:00"}','["queue:work"]','open',NULL,NULL,2);
-CREATE TABLE outbox (
-  occurrence_id TEXT PRIMARY KEY,
-  message       TEXT NOT NULL
-) WITHOUT ROWID;
 CREATE TABLE parts (
   run          TEXT NOT NULL,      -- occurrence id
   part         TEXT NOT NULL,      -- delivery or job id

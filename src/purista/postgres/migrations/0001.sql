@@ -104,11 +104,6 @@ CREATE TABLE parts (
   PRIMARY KEY (run, part)
 );
 
-CREATE TABLE outbox (
-  occurrence_id text PRIMARY KEY,
-  message       text NOT NULL
-);
-
 CREATE TABLE calls (
   key    text NOT NULL,
   day    text NOT NULL,

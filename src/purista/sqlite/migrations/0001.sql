@@ -117,12 +117,6 @@ CREATE TABLE parts (
   PRIMARY KEY (run, part)
 ) WITHOUT ROWID;
 
--- Messages for a bridge that does not share this file: written with the decision, removed when confirmed.
-CREATE TABLE outbox (
-  occurrence_id TEXT PRIMARY KEY,
-  message       TEXT NOT NULL
-) WITHOUT ROWID;
-
 -- Calls that decided nothing are counted per day, and the last few kept.
 CREATE TABLE calls (
   key    TEXT NOT NULL,

@@ -27,7 +27,7 @@ from purista.values import value as hot_value
 
 __all__ = [
     "MAX_DEPTH", "MAX_PAYLOAD_BYTES", "MAX_SAFE_INTEGER", "CompiledTemplate", "Moment", "compile_template", "dump",
-    "idempotency_value", "moment_of", "render",
+    "idempotency_value", "moment_of", "render", "value_at",
 ]  # fmt: skip
 
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -260,18 +260,25 @@ def idempotency_value(schedule: Schedule, payload: Any, moment: Moment | None = 
     key = schedule.idempotency_key
     if key is None:
         return None
-    root, *path = key.split(".")
-    if root == "payload" and path:
-        value, seen = payload, root
-        for part in path:
-            value = _step(value, part, key, seen)
-            seen = f"{seen}.{part}"
-        return _key_text(value, key)
+    if key.startswith("payload."):
+        return value_at(payload, key)
     if key in {"scheduled_at", "occurrence_id"} and moment is not None:
         return moment.occurrence_id if key == "occurrence_id" else to_iso(moment.scheduled_at_ms)
     msg = f"idempotency_key: expected 'payload.<field>', 'scheduled_at' or 'occurrence_id', got {key!r}"
     msg += f"; write 'payload.{key}' if {key!r} is a field of the payload"
     raise InvalidPayload(msg)
+
+
+def value_at(payload: Any, key: str) -> str:
+    """The text, number or boolean at a path such as ``payload.lines.0.id``, as text.
+
+    :raises purista.errors.InvalidPayload: when nothing is there, or something else.
+    """
+    value, (seen, *path) = payload, key.split(".")
+    for part in path:
+        value = _step(value, part, key, seen)
+        seen = f"{seen}.{part}"
+    return _key_text(value, key)
 
 
 def _step(value: Any, part: str, key: str, seen: str) -> Any:

@@ -19,6 +19,8 @@ from purista.contract.rules import validate
 from purista.contract.schedule import Schedule, Target, TargetKind
 from purista.errors import DeclarationError, InvalidPayload, InvalidSchedule
 from purista.recurrence import Expression
+from purista.service.aims import HANDLER_KINDS, aimed_at
+from purista.service.binding import binding_name, passing_on
 from purista.service.handlers import (
     CommandDef,
     Handler,
@@ -26,7 +28,6 @@ from purista.service.handlers import (
     HandlerOptions,
     QueueWorkerDef,
     SubscriptionDef,
-    definitions_of,
     read_signature,
     remember,
 )
@@ -39,7 +40,6 @@ __all__ = ["ScheduleBuilder", "ScheduleDefinition", "ServiceBuilder"]
 _H = TypeVar("_H", bound=Handler)
 _D = TypeVar("_D", bound=HandlerDef)
 _OWN = ("payload", "payload_schema", "parameter", "parameter_schema")  # not read by read_options
-_HANDLER_KINDS: dict[TargetKind, type[HandlerDef]] = {TargetKind.COMMAND: CommandDef, TargetKind.QUEUE: QueueWorkerDef}
 ExpressionLike: TypeAlias = Expression | Mapping[str, Any]
 
 
@@ -134,20 +134,7 @@ class ScheduleBuilder:
         if isinstance(aim, str):
             found = own._find(kind, aim)
             return Target(kind, validate_name(kind, aim), own.name, own.version), found
-        wanted = _HANDLER_KINDS.get(kind)
-        named = [record for record in definitions_of(aim) if wanted is not None and type(record) is wanted]
-        if not named:
-            as_what = {TargetKind.COMMAND: "command", TargetKind.QUEUE: "queue_worker"}.get(kind)
-            fix = f"write @service.{as_what}('…') above it, or its name" if as_what else "write the event's name"
-            msg = f"{self._name}: expected a {kind}, got {getattr(aim, '__qualname__', repr(aim))!r:.80}; {fix}"
-            raise InvalidSchedule(msg)
-        here = [record for record in named if (record.service, record.version) == (own.name, own.version)]
-        if len(named) > 1 and len(here) != 1:
-            msg = (
-                f"{self._name}: expected one {kind} behind this function, got {[r.name for r in named]}; write the name"
-            )
-            raise InvalidSchedule(msg)
-        record = (here or named)[0]
+        record = aimed_at(self._name, kind, aim, own.name, own.version)
         return Target(kind, record.name, record.service, record.version), record
 
 
@@ -284,6 +271,39 @@ class ServiceBuilder:
         )
         return self._decorator(QueueWorkerDef, queue, payload_type, {"options": options, "description": description})
 
+    def bind_event_to_queue(
+        self, event: str, target: str | Handler, *, mapper: Callable[[Any], Any] | None = None, payload_type: Any = None,
+        idempotency_key: str | None = None, delay: Duration | None = None, max_attempts: int | None = None,
+    ) -> ServiceBuilder:  # fmt: skip
+        """Make every message of ``event`` a job of a queue: PURISTA's event-to-queue binding.
+
+        The event is acknowledged only after the job is durably enqueued; delivered twice, it makes the same job. Under a
+        schedule both belong to its run: the run ends when the job has.
+
+        :param target: a queue worker or a queue's name.
+        :param mapper: from the event's payload (as ``payload_type``, where given) to the job's.
+        :param idempotency_key: a path such as ``payload.id``: events with equal values make one job, where the queue
+            remembers keys.
+        :param delay: how long the job waits in the queue.
+        :raises purista.errors.DeclarationError: for a name or path that cannot work, or a binding that is there already.
+        """
+        queue = target
+        if not isinstance(queue, str):
+            queue = aimed_at(f"binding of {event}", TargetKind.QUEUE, target, self.name, self.version).name
+        validate_name("queue", queue)
+        if idempotency_key is not None and not idempotency_key.startswith("payload."):
+            msg = f"idempotency_key: expected a path such as 'payload.id', got {idempotency_key!r}"
+            raise DeclarationError(f"{msg}; write 'payload.{idempotency_key}'")
+        waits = 0.0 if delay is None else duration_ms("delay", delay) / 1000
+        if waits < 0:
+            raise DeclarationError(f"delay: expected a duration to come, got {delay}; write timedelta(minutes=…)")
+        declare = self.subscription(
+            binding_name(event, queue), event=event, once=False, max_attempts=max_attempts, payload_type=payload_type,
+            description=f"jobs of {queue} from {event}",
+        )  # fmt: skip
+        declare(passing_on(target, mapper, idempotency_key, waits or None))
+        return self
+
     def _decorator(self, kind: type[_D], name: str, payload_type: Any, extra: dict[str, Any]) -> Callable[[_H], _H]:
         validate_name(kind.word, name)
 
@@ -305,7 +325,7 @@ class ServiceBuilder:
         return declare
 
     def _find(self, kind: TargetKind, name: str) -> HandlerDef | None:
-        wanted = _HANDLER_KINDS.get(kind)
+        wanted = HANDLER_KINDS.get(kind)
         return next((record for record in self._handlers if type(record) is wanted and record.name == name), None)
 
     def _of(self, kind: type[_D]) -> tuple[_D, ...]:

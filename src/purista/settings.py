@@ -28,6 +28,8 @@ class Settings:
 
     Of processes without a ledger and those they ask: ``PURISTA_GATEWAY_GROUP`` (default ``default``), and
     ``PURISTA_PERMIT_SECRET``, a reference to the secret that signs what they ask.
+
+    ``PURISTA_METRICS`` is where a worker lets Prometheus scrape: ``[HOST:]PORT``.
     """
 
     ledger: str = "purista.db"
@@ -43,6 +45,7 @@ class Settings:
     gateway_group: str = "default"
     permit_secret: str | None = None
     prefix: str = "purista"
+    metrics: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -72,6 +75,7 @@ class Settings:
             env.get("PURISTA_GATEWAY_GROUP", "").strip() or "default",
             env.get("PURISTA_PERMIT_SECRET", "").strip() or None,
             env.get("PURISTA_PREFIX", "").strip() or "purista",
+            env.get("PURISTA_METRICS", "").strip() or None,
         )
 
 

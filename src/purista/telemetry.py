@@ -1,6 +1,7 @@
 """Spans and counts for OpenTelemetry: where a message comes from, and what became of it.
 
-Nothing happens without the extra ``otel`` and a provider that the application has set up. Names follow the semantic conventions
+Nothing is traced without the extra ``otel`` and a provider that the application has set up; :mod:`purista.metrics` is given the
+same counts. Names follow the semantic conventions
 for messaging; what is ours begins with ``purista.``.
 """
 
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from purista import metrics
 from purista.messages import Message, schedule_of
 
 __all__ = ["Work", "count", "passed_on", "sending", "working"]
@@ -29,6 +31,7 @@ class Work:
 
 def count(name: str, number: int = 1, **attributes: str) -> None:
     """Add to the counter ``purista.<name>``."""
+    metrics.add(name, number, attributes)
     api = _api()
     if api is not None:
         _counter(f"purista.{name}").add(number, attributes)
@@ -37,11 +40,22 @@ def count(name: str, number: int = 1, **attributes: str) -> None:
 @contextmanager
 def sending(messages: Sequence[Message]) -> Iterator[list[str]]:
     """A span for each message that goes out. Each message is told of its own; the list takes why one of them failed."""
-    failures = [""] * len(messages)
-    api = _api()
-    if api is None:
+    failures, api = [""] * len(messages), _api()
+    spans = [] if api is None else _spans(api, messages)
+    try:
         yield failures
-        return
+    finally:
+        for span, failure in zip(spans, failures, strict=False):
+            if failure:
+                span.set_status(api.trace.StatusCode.ERROR, failure)
+            span.end()
+        failed = sum(map(bool, failures))
+        for name, number in (("messages.sent", len(messages) - failed), ("messages.failed", failed)):
+            if number:
+                count(name, number)
+
+
+def _spans(api: Any, messages: Sequence[Message]) -> list[Any]:
     spans = []
     for message in messages:
         name = _destination(message)
@@ -49,41 +63,46 @@ def sending(messages: Sequence[Message]) -> Iterator[list[str]]:
         span = _tracer().start_span(f"send {name}", kind=api.trace.SpanKind.PRODUCER, attributes=attributes)
         _tell(message, api.trace.set_span_in_context(span))
         spans.append(span)
-    try:
-        yield failures
-    finally:
-        for span, failure in zip(spans, failures, strict=True):
-            if failure:
-                span.set_status(api.trace.StatusCode.ERROR, failure)
-            span.end()
-        count("messages.sent", len(messages) - sum(map(bool, failures)))
-        if any(failures):
-            count("messages.failed", sum(map(bool, failures)))
+    return spans
 
 
 @contextmanager
 def working(message: Message, address: str, attempt: int) -> Iterator[Work]:
     """The span of a handler's work, as a child of the one that sent the message."""
-    work, api = Work(), _api()
+    work, began = Work(), time.perf_counter()
+    with _span_of(message, address, attempt) as span:
+        try:
+            yield work
+        finally:
+            seconds = time.perf_counter() - began
+            metrics.worked(seconds, address, work.outcome)
+            if span is not None:
+                _end(span, work, seconds, address)
+
+
+@contextmanager
+def _span_of(message: Message, address: str, attempt: int) -> Iterator[Any]:
+    """None where nothing traces."""
+    api = _api()
     if api is None:
-        yield work
+        yield None
         return
     name = _destination(message)
     attributes = {
         "messaging.operation.type": "process", "purista.address": address, "purista.attempt": attempt,
         **_attributes(message, name),
     }  # fmt: skip
-    began = time.perf_counter()
     with _tracer().start_as_current_span(
         f"process {name}", context=_sent_by(message), kind=api.trace.SpanKind.CONSUMER, attributes=attributes
     ) as span:
-        try:
-            yield work
-        finally:
-            span.set_attribute("purista.outcome", work.outcome)
-            if work.detail:
-                span.set_status(api.trace.StatusCode.ERROR, work.detail)
-            _durations().record(time.perf_counter() - began, {"address": address, "outcome": work.outcome})
+        yield span
+
+
+def _end(span: Any, work: Work, seconds: float, address: str) -> None:
+    span.set_attribute("purista.outcome", work.outcome)
+    if work.detail:
+        span.set_status(_api().trace.StatusCode.ERROR, work.detail)
+    _durations().record(seconds, {"address": address, "outcome": work.outcome})
 
 
 def passed_on() -> dict[str, str]:

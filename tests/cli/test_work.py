@@ -212,3 +212,30 @@ def test_dev_warns_where_another_time_would_be_remembered(home, capsys):
 
     asyncio.run(work())
     assert "--at with old.db" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_worker_is_scraped_where_it_is_told(home):
+    from urllib.request import urlopen
+
+    process = Process(home, "worker", "--metrics", "0")
+    process.until("metrics on http://127.0.0.1:")
+    address = process.err.rpartition("metrics on ")[2].split()[0]
+    process.until("started: ")
+    assert Process(home, "run", "nightly").end() == 0
+    for _ in range(200):
+        with urlopen(address) as answer:
+            text = answer.read().decode()
+        if "purista_work_duration_seconds_count" in text:
+            break
+    process.signal(signal.SIGTERM)
+    assert process.end() == 0
+    assert 'purista_work_duration_seconds_count{address="cmd:shop/1/cleanup",outcome="finished"} 1.0' in text
+
+
+@pytest.mark.parametrize("place", ["x", "127.0.0.1:", "127.0.0.1:70000", "host.invalid.:1"])
+def test_where_nobody_can_listen_is_said(purista, place):
+    result = purista("worker", "--metrics", place)
+    assert result.code != 0
+    assert "metrics: expected" in result.err
+    assert "Traceback" not in result.err

@@ -24,6 +24,7 @@ class Scope(StrEnum):
     BACKFILL = "backfill"
     HISTORY = "history"
     MANIFEST = "manifest"
+    METRICS = "metrics"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

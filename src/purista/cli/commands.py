@@ -297,14 +297,17 @@ def worker(
     service: Annotated[
         list[str] | None, typer.Option("--service", metavar="NAME", help="only this; repeatable")
     ] = None,
+    metrics: Annotated[str | None, typer.Option("--metrics", metavar="[HOST:]PORT", help="for Prometheus")] = None,
     app: App = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="log lines as JSON")] = False,
 ) -> int:
     """Work what arrives, until SIGTERM or SIGINT. Handlers in work are waited for; a second signal stops at once."""
     from purista.cli.work import worker as work  # noqa: PLC0415 - only this command pays for it
+    from purista.settings import Settings  # noqa: PLC0415
 
-    return _async(work(ctx.obj.load(app), Output(as_json=as_json), names=service or []))
+    place = metrics or Settings.read().metrics
+    return _async(work(ctx.obj.load(app), Output(as_json=as_json), names=service or [], metrics=place))
 
 
 def dev(

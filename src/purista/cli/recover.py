@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from purista.cli.exits import OK, PROBLEMS
 from purista.cli.output import Cell, Output, Row, iso
 from purista.cli.when import duration, utc
 from purista.gateway.gateway import Gateway
+from purista.gateway.gauges import behind
 from purista.gateway.recover import Gap
 from purista.gateway.recover import overdue as find_overdue
 from purista.gateway.recover import recover as work
@@ -39,7 +39,7 @@ async def overdue(ledger: Ledger, out: Output, *, grace_ms: int, metrics: bool) 
     now = ledger.clock.now()
     late = await find_overdue(ledger, now, grace_ms=grace_ms)
     if metrics:
-        sys.stdout.write(await _metrics(ledger, late))
+        sys.stdout.write(await behind(ledger, late))
     elif out.as_json:
         out.document({"now": iso(now), "overdue": [_document(gap) for gap in late]})
     else:
@@ -53,33 +53,6 @@ async def overdue(ledger: Ledger, out: Output, *, grace_ms: int, metrics: bool) 
         if not late:
             out.line("nothing is overdue", "green")
     return PROBLEMS if late and not metrics else OK
-
-
-async def _metrics(ledger: Ledger, late: Sequence[Gap]) -> str:
-    """Prometheus text, for a textfile collector; every schedule has a line, so that none can vanish unseen."""
-    behind = {gap.key: gap.lag_ms for gap in late}
-    keys = sorted(
-        {
-            lineage.key
-            for _, lineages in await ledger.registered()
-            for lineage in lineages
-            if lineage.contracts[-1].schedule is not None
-        }
-    )
-    environment = _label(ledger.environment)
-    lines = [
-        "# HELP purista_overdue_seconds How long an occurrence has been due beyond its scheduler's lateness, undecided.",
-        "# TYPE purista_overdue_seconds gauge",
-        *(
-            f'purista_overdue_seconds{{schedule="{_label(key)}",environment="{environment}"}} {behind.get(key, 0) / 1000:g}'
-            for key in keys
-        ),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _label(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _document(gap: Gap) -> dict[str, object]:

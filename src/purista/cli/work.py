@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 from purista.app import App
 from purista.cli.exits import CANNOT_CREATE, OK, USAGE, Stop
@@ -21,13 +21,16 @@ __all__ = ["running", "worker"]
 log = logging.getLogger("purista.worker")
 
 
-async def worker(app: App, out: Output, *, names: Sequence[str], stopping: Stopping | None = None) -> int:
-    """Register, then work what arrives until SIGTERM or SIGINT; handlers in work are waited for.
+async def worker(
+    app: App, out: Output, *, names: Sequence[str], metrics: str | None = None, stopping: Stopping | None = None
+) -> int:
+    """Register, then work what arrives until SIGTERM or SIGINT; handlers in work are waited for. ``metrics`` is where
+    Prometheus may scrape ([HOST:]PORT).
 
     :raises Stop: a service is not declared, or the scheduler could not be configured.
     """
     services, stopping = _selected(app, names), stopping or Stopping()
-    with logging_to_stderr(as_json=out.as_json), on_signals(stopping):
+    with logging_to_stderr(as_json=out.as_json), on_signals(stopping), _scraped(metrics):
         try:
             async with running(app, services, app.node):
                 log.info("started: %s on %s", _named(services), app.node.place, extra={"action": "started"})
@@ -37,6 +40,18 @@ async def worker(app: App, out: Output, *, names: Sequence[str], stopping: Stopp
             raise Stop(CANNOT_CREATE, f"{error}; {fix}") from error
         log.info("stopped: %s", _named(services), extra={"action": "stopped"})
     return OK
+
+
+@contextmanager
+def _scraped(place: str | None) -> Iterator[None]:
+    if place is None:
+        yield
+        return
+    from purista.metrics import listening  # noqa: PLC0415 - an extra
+
+    with listening(place) as (host, port):
+        log.info("metrics on http://%s:%d/metrics", host, port, extra={"action": "metrics"})
+        yield
 
 
 def _selected(app: App, names: Sequence[str]) -> list[ServiceBuilder]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from purista import metrics as counted
 from purista.auth.credentials import Caller
 from purista.clock import to_iso
 from purista.contract.manifest import Manifest
@@ -15,12 +16,13 @@ from purista.gateway.backfill import Slot, SlotState, slots
 from purista.gateway.catch_up import CatchUp, resume_with
 from purista.gateway.documents import run_document
 from purista.gateway.gateway import Gateway
+from purista.gateway.gauges import behind
 from purista.gateway.http.answers import Answered, fault, heard, will_run
 from purista.gateway.plan import Answer
 from purista.ledgers.base import Pause, Query
 from purista.schedulers.base import Call, CallKind
 
-__all__ = ["Asked", "backfill", "history", "manifest", "pause", "resume", "run", "trigger"]
+__all__ = ["Asked", "backfill", "history", "manifest", "metrics", "pause", "resume", "run", "trigger"]
 
 LONGEST_STRETCH_MS = 92 * 86_400_000
 
@@ -155,3 +157,9 @@ async def manifest(asked: Asked) -> Answered:
                 live[schedule.key] = schedule
     text = Manifest(schedules=tuple(live.values())).to_json()
     return Answered(200, text)
+
+
+async def metrics(asked: Asked) -> Answered:
+    """How far each schedule is behind that the caller may see, and what this process has counted."""
+    text = await behind(asked.gateway.ledger, seen=asked.caller.grant.covers)
+    return Answered(200, text + counted.text(), media=counted.CONTENT_TYPE)

@@ -40,6 +40,7 @@ class Answered:
     status: int
     document: Mapping[str, Any] | str
     retry_after_ms: int | None = None
+    media: str = "application/json"
 
     @property
     def retry_after(self) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from purista import metrics
 from purista.auth.credentials import Caller, Credentials
 from purista.errors import (
     KeysUnavailable,
@@ -89,6 +90,7 @@ class HttpGateway:
         self.reload(config)
         self._ready = Readiness(gateway.ledger, {**(probes or {}), "keys": self._keys})
         self._app = self._starlette()
+        metrics.enable()
 
     def reload(self, config: GatewayConfig) -> None:
         """Other credentials from now on. What is not among them is refused from the next request on."""
@@ -222,4 +224,4 @@ def respond(answered: Answered, *, close: bool = False, headers: Mapping[str, st
     if close:
         told["connection"] = "close"
     text = answered.document if isinstance(answered.document, str) else json.dumps(answered.document)
-    return Response(text, answered.status, told, "application/json")
+    return Response(text, answered.status, told, answered.media)

@@ -93,6 +93,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     found = {status: _response(words, [shapes.Fault]) for status, words in statuses.items()}
     for status, (words, shape) in operation.answers.items():
         found[status] = _response(words, [shape, shapes.Fault] if status in statuses else [shape])
+    if operation.plain:
+        found[200] = {"description": operation.plain, "content": {"text/plain": {"schema": {"type": "string"}}}}
     for status in (429, 503):
         found[status]["headers"] = _RETRY
     assert set(found) - {200, 202} <= set(FAULTS)  # noqa: S101 - a slip of ours

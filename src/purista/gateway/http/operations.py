@@ -22,6 +22,7 @@ KEYED = "/schedules/{service}/{version}/{name}"
 class Operation:
     """One operation. ``answers`` are the shapes of what it says when it could be decided, by status.
 
+    ``plain``: it answers with text, and this is what the text is.
     ``once``: a signed request is not carried out twice (by this process) though doing it again would change something.
     """
 
@@ -33,6 +34,7 @@ class Operation:
     answers: Mapping[int, tuple[str, type[BaseModel]]]
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    plain: str | None = None
     once: bool = False
 
     @property
@@ -83,5 +85,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         scope=Scope.MANIFEST, method="GET", path="/schedules/manifest", summary="The contracts in force that you may see",
         act=acts.manifest, answers={200: ("The manifest.", shapes.Manifested)},
+    ),
+    Operation(
+        scope=Scope.METRICS, method="GET", path="/metrics", summary="What Prometheus scrapes", act=acts.metrics, answers={},
+        plain="How far each schedule is behind that you may see, and counts of this process.",
     ),
 )  # fmt: skip

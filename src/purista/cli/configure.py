@@ -27,7 +27,7 @@ from purista.schedulers.base import Applied, Compiled, Control, Dialect, Finding
 from purista.service.builder import ServiceBuilder
 from purista.sqlite.file import SqliteFile
 
-__all__ = ["Place", "Placed", "apply", "export"]
+__all__ = ["Place", "Placed", "apply", "export", "rendered", "shown"]
 
 UNBORN = "unregistered"
 _ACTS = {Act.CREATE: "green", Act.CHANGE: "yellow", Act.ADOPT: "yellow", Act.REMOVE: "red"}
@@ -56,13 +56,29 @@ async def export(
     validate_app(app.services)
     path = ledger_path(app, ledger)
     ledger_id = await _ledger_id(path)
-    scheduler = place(app, path, session.clock.now() // 1000)
+    files, findings = rendered(app, place(app, path, session.clock.now() // 1000).dialect, ledger_id)
+    code = shown(out, files, findings, directory)
+    if ledger_id == UNBORN and not out.as_json:
+        complain(f"there is no ledger at {path} yet: its id in the files will be another; apply writes the right one")
+    return code
+
+
+def rendered(app: App, dialect: Dialect, ledger_id: str) -> tuple[dict[str, str], list[Finding]]:
+    """The files of every service, and what is to be said of them."""
     files: dict[str, str] = {}
     findings: list[Finding] = []
     for owner, schedules in _owners(app, ledger_id):
-        compiled = scheduler.dialect.compile(owner, schedules)
+        compiled = dialect.compile(owner, schedules)
         findings += compiled.findings
-        files.update(scheduler.dialect.render(owner, compiled))
+        files.update(dialect.render(owner, compiled))
+    return files, findings
+
+
+def shown(out: Output, files: dict[str, str], findings: Sequence[Finding], directory: Path | None) -> int:
+    """Print files, or write them; the exit code.
+
+    :raises Stop: a file cannot be written.
+    """
     if directory is not None:
         _write(directory, files)
     if out.as_json:
@@ -70,8 +86,6 @@ async def export(
         out.document({"directory": directory and str(directory), "files": listed, "findings": _documents(findings)})
         return _code(findings)
     _to_stderr(findings)
-    if ledger_id == UNBORN:
-        complain(f"there is no ledger at {path} yet: its id in the files will be another; apply writes the right one")
     _show(out, files, directory)
     return _code(findings)
 

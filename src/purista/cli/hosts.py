@@ -25,7 +25,7 @@ def groups() -> list[Group]:
         (
             "export",
             "Print or write what a scheduler would be given.",
-            [("cron", export_cron), ("systemd", export_systemd)],
+            [("cron", export_cron), ("kubernetes", export_kubernetes), ("systemd", export_systemd)],
         ),
         (
             "apply",
@@ -50,6 +50,28 @@ def export_cron(
 
     out, found = Output(as_json=as_json), ctx.obj.load(app)
     return asyncio.run(export(ctx.obj, found, out, place=cron(host_zone=host_zone), directory=directory, ledger=ledger))
+
+
+def export_kubernetes(
+    ctx: typer.Context,
+    image: Annotated[str, typer.Option("--image", metavar="IMAGE", help="has the command purista")],
+    gateway: Annotated[str, typer.Option("--gateway", metavar="URL", help="purista serve, as pods see it")],
+    secret: Annotated[
+        str | None, typer.Option("--secret", metavar="NAME/KEY", help="of a Secret: what signs calls")
+    ] = None,
+    token: Annotated[str | None, typer.Option("--token", metavar="NAME/KEY", help="a bearer token instead")] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", metavar="NAME", help="[left to kubectl]")] = None,
+    directory: Files = None,
+    app: App = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """CronJobs that call a gateway, for `kubectl apply` or Kustomize. Needs no cluster and no ledger."""
+    from purista.cli.kubernetes import export  # noqa: PLC0415 - only this command pays for it
+    from purista.schedulers.kubernetes import KubernetesFiles  # noqa: PLC0415
+
+    place = KubernetesFiles(image=image, gateway=gateway, secret=secret, token=token, namespace=namespace)
+    return export(ctx.obj, ctx.obj.load(app), Output(as_json=as_json), place=place, directory=directory)
 
 
 def export_systemd(

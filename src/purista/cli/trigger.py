@@ -59,6 +59,10 @@ def main(arguments: Sequence[str], *, clock: Clock | None = None) -> int:
             f"purista trigger: --at: expected an ISO 8601 instant with its offset, got {options.at!r}: {error}\n"
         )
         return USAGE
+    if options.job is not None and at is None:
+        from purista.schedulers.kubernetes.ingress import due_of_job  # noqa: PLC0415 - not on the path of the other calls
+
+        at = due_of_job(options.job)
     if options.gateway is not None:
         return _over_http(options, at)
     try:
@@ -76,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ledger", help="the ledger's file (default: PURISTA_LEDGER, else purista.db)")
     parser.add_argument("--scheduler", default="cli", help="who calls; kept with the record")
     parser.add_argument("--at", help="the occurrence meant, ISO 8601 with offset; a claim that is checked")
+    parser.add_argument("--job", help="the Kubernetes Job that calls: its name says which occurrence is meant")
     parser.add_argument("--sweep", action="store_true", help="finish what earlier calls began")
     parser.add_argument("--recover", action="store_true", help="decide what was due and nobody called for")
     parser.add_argument("--wait", type=float, default=DEFAULT_WAIT_SECONDS, help="seconds to wait for a held claim")

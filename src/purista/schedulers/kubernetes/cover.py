@@ -1,0 +1,157 @@
+"""Contract → ``spec.schedule`` with ``spec.timeZone`` that cover every occurrence. Numbers only, never the user's text.
+
+Kubernetes knows zones, so a contract's own fields are written in its own zone. What its library leaves out where clocks change
+is added as a line in UTC, which has no such days. Both passes of an overlap are called; the gateway drops the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from math import gcd
+
+from purista.recurrence import Cron, Interval, OneShot, Recurrence
+from purista.recurrence.zone import Transition, transitions
+from purista.schedulers.kubernetes.robfig import BESIDE, firings
+
+__all__ = ["Line", "Uncoverable", "cover", "late_by"]
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+WEEK = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """One schedule of a CronJob. ``exact``: its nominal instants are the contract's, where the contract has one then.
+
+    ``repairs``: it stands for what the other line leaves out where clocks change.
+    """
+
+    schedule: str
+    zone: str
+    exact: bool = True
+    repairs: bool = False
+
+
+class Uncoverable(Exception):
+    """Kubernetes cannot call this often enough."""
+
+
+@lru_cache(maxsize=4096)
+def cover(rule: Recurrence, now: int, until: int) -> tuple[Line, ...]:
+    """The lines that cover the rule in ``[now, until)`` (epoch seconds).
+
+    :raises Uncoverable: for distances below a minute.
+    """
+    expression = rule.expression
+    if isinstance(expression, OneShot):
+        at = -(-expression.timestamp // MINUTE) * MINUTE
+        return (_instants([at], exact=not late_by(rule))[0],)
+    if isinstance(expression, Interval):
+        return tuple(_grid(expression, exact=not late_by(rule)))
+    line = Line(_fields(expression), rule.timezone)
+    now, until = max(now, rule.start or now), min(until, rule.end or until)
+    needed: set[int] = set()
+    for change in transitions(rule.timezone, now - DAY, until):
+        needed |= _left_out(line, rule, change, now)
+    return (line, *_instants(sorted(needed), repairs=True))
+
+
+def late_by(rule: Recurrence) -> int:
+    """By how many seconds calls come late because CronJobs know whole minutes only."""
+    expression = rule.expression
+    if isinstance(expression, OneShot):
+        return -expression.timestamp % MINUTE
+    if isinstance(expression, Interval):
+        step = gcd(expression.every_seconds, MINUTE)
+        return max(-(expression.offset_seconds + k * step) % MINUTE for k in range(MINUTE // step))
+    return 0
+
+
+def _fields(cron: Cron) -> str:
+    """Where the contract wants day *and* weekday, the one that is rarer covers: two lists would mean either."""
+    days, weekdays = set(cron.day.values), {value % 7 for value in cron.weekday.values}
+    every_day, every_weekday = len(days) == 31, len(weekdays) == 7
+    if cron.day_or_weekday and (every_day or every_weekday):
+        days, weekdays = set(range(1, 32)), set(range(7))
+    elif not (cron.day_or_weekday or every_day or every_weekday):
+        if len(days) * 7 <= len(weekdays) * 30:
+            weekdays = set(range(7))
+        else:
+            days = set(range(1, 32))
+    return " ".join((
+        _list(cron.minute.values, 0, 59), _list(cron.hour.values, 0, 23), _list(days, 1, 31),
+        _list(cron.month.values, 1, 12), _list(weekdays, 0, 6),
+    ))  # fmt: skip
+
+
+def _left_out(line: Line, rule: Recurrence, change: Transition, now: int) -> set[int]:
+    """Occurrences near a change of clocks that the line has no Job for."""
+    low, high = max(change.at - abs(change.shift) - HOUR, now - DAY), change.at + BESIDE
+    due = rule.timestamps(low, high)
+    return set(due).difference(firings(line.schedule, line.zone, low, high)) if due else set()
+
+
+def _grid(interval: Interval, *, exact: bool) -> Iterable[Line]:
+    """Minutes of a UTC day, or of a week, at which some occurrence may lie."""
+    every = interval.every_seconds
+    if every < MINUTE:
+        raise Uncoverable(
+            f"a CronJob calls once a minute at most, this is due every {every} s; write an interval of a minute or more, or "
+            "use a scheduler that knows seconds (systemd)"
+        )
+    weekly = gcd(every, WEEK) > DAY
+    step = gcd(every, WEEK if weekly else DAY)
+    by_day: dict[int | None, set[int]] = {}
+    for second in range(interval.offset_seconds % step, WEEK if weekly else DAY, step):
+        minute = -(-second // MINUTE) * MINUTE
+        weekday = (minute // DAY + 4) % 7 if weekly else None  # the epoch was a Thursday
+        by_day.setdefault(weekday, set()).add(minute % DAY // MINUTE)
+    for day, minutes in sorted(by_day.items(), key=lambda item: item[0] or 0):
+        for inside, hours in _by_hours(minutes):
+            weekday_text = "*" if day is None else str(day)
+            yield Line(f"{_list(inside, 0, 59)} {_list(hours, 0, 23)} * * {weekday_text}", "Etc/UTC", exact)
+
+
+def _by_hours(minutes: Iterable[int]) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Minutes of a day as few pairs of minutes and hours."""
+    hours: dict[int, set[int]] = {}
+    for minute in minutes:
+        hours.setdefault(minute // 60, set()).add(minute % 60)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for hour in sorted(hours):
+        groups.setdefault(tuple(sorted(hours[hour])), []).append(hour)
+    return sorted(groups.items())
+
+
+def _instants(instants: list[int], *, exact: bool = True, repairs: bool = False) -> list[Line]:
+    """Lines in UTC for single instants, every year: CronJobs have no years. Those of one month at one time share a line; where
+    it is always the same weekday, the days between belong to it too, so it holds for the years to come.
+    """
+    groups: dict[tuple[int, int, int], set[datetime]] = {}
+    for at in instants:
+        day = datetime.fromtimestamp(at, UTC)
+        groups.setdefault((day.month, day.hour, day.minute), set()).add(day)
+    found = []
+    for (month, hour, minute), dates in sorted(groups.items()):
+        days = {date.day for date in dates}
+        if len({date.weekday() for date in dates}) == 1:
+            days = set(range(min(days), max(days) + 1))
+        found.append(Line(f"{minute} {hour} {_list(days, 1, 31)} {month} *", "Etc/UTC", exact, repairs))
+    return found
+
+
+def _list(values: Iterable[int], low: int, high: int) -> str:
+    """Numbers as ``*``, or as a list of ranges. No steps: they would take the star flag away."""
+    numbers = sorted(values)
+    if len(numbers) == high - low + 1:
+        return "*"
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(f"{a}-{b}" if b > a else f"{a}" for a, b in spans)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from purista.recurrence import OneShot as OneShot
     from purista.recurrence import Recurrence as Recurrence
     from purista.schedulers.cron import CronScheduler as CronScheduler
+    from purista.schedulers.kubernetes import KubernetesScheduler as KubernetesScheduler
     from purista.schedulers.systemd import SystemdScheduler as SystemdScheduler
     from purista.service.builder import ServiceBuilder as ServiceBuilder
     from purista.service.context import Context as Context
@@ -35,6 +36,7 @@ _HOME = {
     "DefaultEventBridge": "purista.embedded",
     "HandlerError": "purista.errors",
     "Interval": "purista.recurrence",
+    "KubernetesScheduler": "purista.schedulers.kubernetes",
     "NatsBridge": "purista.distributed",
     "OneShot": "purista.recurrence",
     "PuristaError": "purista.errors",
@@ -44,8 +46,9 @@ _HOME = {
 }
 
 __all__ = [
-    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval", "NatsBridge",
-    "OneShot", "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler", "__version__",
+    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval",
+    "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler",
+    "__version__",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from purista.cli.main import main
 from purista.recurrence import Interval
-from purista.schedulers.kubernetes import KubernetesFiles
+from purista.schedulers.kubernetes import KubernetesScheduler
 from tests.gateway.http.door import KEY, TOKEN, door, listening
 from tests.schedulers.test_cover import OWNER, schedule
 
@@ -69,10 +69,10 @@ def test_nobody_may_call_without_a_credential(purista):
 
 def command(tmp_path: Path, key: str, url: str, job: str) -> list[str]:
     """What the container of a Job runs, as the kubelet starts it."""
-    files = KubernetesFiles(image="shop:1", gateway=url, token="purista-gateway/token")
+    files = KubernetesScheduler(image="shop:1", gateway=url, token="purista-gateway/token")
     service, version, name = key.split("/")
     one = replace(schedule(Interval(timedelta(hours=1)), "UTC", name), service=service, version=version)
-    (entry,) = files.dialect(0).compile(OWNER, [one]).entries
+    (entry,) = files.dialect.compile(OWNER, [one]).entries
     pod: dict[str, Any] = json.loads(entry.body)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (tmp_path / "token").write_text(TOKEN)
     said = [re.sub(r"\$\(PURISTA_JOB\)", job, part) for part in pod["containers"][0]["command"]]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from purista.app import App
+from purista.assembly import Assembly
 from purista.cli.exits import CANNOT_CREATE, OK, PROBLEMS, Stop
 from purista.cli.find import Session
 from purista.cli.output import Cell, Output, Row, complain
@@ -27,7 +28,7 @@ from purista.schedulers.base import Applied, Compiled, Control, Dialect, Finding
 from purista.service.builder import ServiceBuilder
 from purista.sqlite.file import SqliteFile
 
-__all__ = ["Place", "Placed", "apply", "export", "rendered", "shown"]
+__all__ = ["Place", "Placed", "apply", "export", "register_all", "rendered", "shown"]
 
 UNBORN = "unregistered"
 _ACTS = {Act.CREATE: "green", Act.CHANGE: "yellow", Act.ADOPT: "yellow", Act.REMOVE: "red"}
@@ -110,16 +111,24 @@ async def apply(session: Session, app: App, out: Output, *, place: Place, ledger
     scheduler = place(app, path, session.clock.now() // 1000)
     if dry_run:
         return await _dry_run(app, scheduler, path, out)
-    logging.getLogger("purista.registration").addHandler(logging.NullHandler())  # it says what we print
     bridge = DefaultEventBridge(path, scheduler=scheduler, environment=app.bridge.environment, clock=session.clock)
     async with bridge:
-        done = [await _register(service, bridge, out) for service in app.services]
+        return await register_all(app, bridge, scheduler.name, out)
+
+
+async def register_all(app: App, bridge: Assembly, scheduler: str, out: Output) -> int:
+    """Register every service in the bridge's ledger, which is open, and configure its scheduler.
+
+    :raises purista.errors.RegistrationError: the scheduler could not be configured.
+    """
+    logging.getLogger("purista.registration").addHandler(logging.NullHandler())  # it says what we print
+    done = [await _register(service, bridge, out) for service in app.services]
     findings = list(dict.fromkeys(f for _, registered in done for f in registered.findings))
-    _print(out, scheduler.name, [(name, r.comparison.steps, r.applied) for name, r in done], findings)
+    _print(out, scheduler, [(name, r.comparison.steps, r.applied) for name, r in done], findings)
     return _code(findings)
 
 
-async def _register(service: ServiceBuilder, bridge: DefaultEventBridge, out: Output) -> tuple[str, Registered]:
+async def _register(service: ServiceBuilder, bridge: Assembly, out: Output) -> tuple[str, Registered]:
     declared = (await service.get_instance(bridge)).declared()
     name = f"{declared.service}/{declared.version}"
     with out.progress(f"registering {name}"):

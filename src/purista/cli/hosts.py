@@ -30,7 +30,7 @@ def groups() -> list[Group]:
         (
             "apply",
             "Register the app's schedules and configure the scheduler.",
-            [("cron", apply_cron), ("systemd", apply_systemd)],
+            [("cron", apply_cron), ("kubernetes", apply_kubernetes), ("systemd", apply_systemd)],
         ),
     ]
 
@@ -68,9 +68,9 @@ def export_kubernetes(
 ) -> int:
     """CronJobs that call a gateway, for `kubectl apply` or Kustomize. Needs no cluster and no ledger."""
     from purista.cli.kubernetes import export  # noqa: PLC0415 - only this command pays for it
-    from purista.schedulers.kubernetes import KubernetesFiles  # noqa: PLC0415
+    from purista.schedulers.kubernetes import KubernetesScheduler  # noqa: PLC0415
 
-    place = KubernetesFiles(image=image, gateway=gateway, secret=secret, token=token, namespace=namespace)
+    place = KubernetesScheduler(image=image, gateway=gateway, secret=secret, token=token, namespace=namespace)
     return export(ctx.obj, ctx.obj.load(app), Output(as_json=as_json), place=place, directory=directory)
 
 
@@ -109,6 +109,13 @@ def apply_cron(
     out, found = Output(as_json=as_json), ctx.obj.load(app)
     place = cron(directory=directory, host_zone=host_zone)
     return asyncio.run(apply(ctx.obj, found, out, place=place, ledger=ledger, dry_run=dry_run))
+
+
+def apply_kubernetes(ctx: typer.Context, app: App = None, *, as_json: Json = False) -> int:
+    """Register every service of the app and apply its CronJobs, by the app's own KubernetesScheduler. See also `plan`."""
+    from purista.cli.kubernetes import apply  # noqa: PLC0415 - only this command pays for it
+
+    return asyncio.run(apply(ctx.obj.load(app), Output(as_json=as_json)))
 
 
 def apply_systemd(

@@ -17,7 +17,7 @@ import yaml
 from purista.errors import DeclarationError
 from purista.recurrence import Cron, Interval, OneShot
 from purista.schedulers.base import Owner, Severity
-from purista.schedulers.kubernetes import KubernetesFiles
+from purista.schedulers.kubernetes import KubernetesScheduler
 from purista.schedulers.kubernetes.ingress import due_of_job, escaped
 from purista.schedulers.kubernetes.robfig import parse_spec
 from tests.schedulers.kubernetes.world import NOW, OWNER, dialect, place, schedule
@@ -147,13 +147,13 @@ def test_a_jobs_name_tells_when_it_was_due(name: str, due: int | None) -> None:
 def test_what_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:
     usual = {"image": "shop:1", "gateway": "http://gateway:8080", "secret": "purista-gateway/scheduler"}
     with pytest.raises(DeclarationError, match=words) as told:
-        KubernetesFiles(**{**usual, **options})
+        KubernetesScheduler(**{**usual, **options})
     assert "whsec_" not in str(told.value)
 
 
 def test_no_secret_is_written() -> None:
-    files = KubernetesFiles(image="shop:1", gateway="http://gateway:8080", token="purista-gateway/token")
-    compiled = files.dialect(NOW).compile(OWNER, CONTRACTS["monthly"])
+    files = KubernetesScheduler(image="shop:1", gateway="http://gateway:8080", token="purista-gateway/token")
+    compiled = files.at(NOW).dialect.compile(OWNER, CONTRACTS["monthly"])
     command = json.loads(compiled.entries[0].body)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0][
         "command"
     ]

@@ -1,10 +1,10 @@
 """Kubernetes CronJobs.
 
-Here: from contracts to CronJobs, when their Jobs come, and what a Job's name says. Not here: what is live in a cluster;
-``kubectl apply -k`` (or whatever a team deploys with) changes that.
+Here: from contracts to CronJobs, when their Jobs come, what a Job's name says, and what is live in a namespace. Not here: a
+service's own pods, and anything that is no CronJob of ours.
 """
 
 from purista.schedulers.kubernetes.dialect import KubernetesDialect
-from purista.schedulers.kubernetes.scheduler import KubernetesFiles
+from purista.schedulers.kubernetes.scheduler import KubernetesScheduler
 
-__all__ = ["KubernetesDialect", "KubernetesFiles"]
+__all__ = ["KubernetesDialect", "KubernetesScheduler"]

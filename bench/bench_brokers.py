@@ -145,12 +145,11 @@ class BareNats:
 class Ours:
     """Schedules that are due each minute of a clock of our own: every call is a decision."""
 
-    def __init__(self, broker: str, ledger: str, schedules: int) -> None:
+    def __init__(self, broker: str, ledger: str, schedules: int, prefix: str | None = None) -> None:
         self.broker, self.kind, self.schedules = broker, ledger, schedules
-        self.name = f"purista: {broker} + {ledger}"
+        self.name, self.prefix = f"purista: {broker} + {ledger}", prefix or f"bench{secrets.token_hex(4)}"
 
     async def start(self) -> None:
-        self.prefix = f"bench{secrets.token_hex(4)}"
         self.place = tempfile.TemporaryDirectory()
         self.clock = ManualClock("2026-01-01T00:00:00Z")
         options: dict[str, Any] = {"ledger": self._ledger(), "prefix": self.prefix, "environment": "default"}

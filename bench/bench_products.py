@@ -1,4 +1,5 @@
-"""One scheduled trigger, published with the broker's confirmation, beside what products do for one: each waits until it is kept.
+"""One scheduled trigger, published with the broker's confirmation, beside what products do for one.
+Each waits until it is kept.
 
     python bench/bench_products.py [--quick]
 
@@ -40,6 +41,7 @@ async def deleted(queue: str) -> None:
     connection = await aio_pika.connect(AMQP)
     channel = await connection.channel()
     await (await channel.get_underlay_channel()).queue_delete(queue)
+    await (await channel.get_underlay_channel()).exchange_delete(queue)  # celery's has the same name
     await connection.close()
 
 
@@ -142,7 +144,7 @@ class FastStream:
 
 
 class Temporal:
-    """A schedule's trigger at the development server. Two triggers of one schedule within a second are one: each has its own."""
+    """A schedule's trigger at the development server. Two of one schedule within a second are one: each has its own."""
 
     name, part = "Temporal, schedule trigger", 25
 
@@ -211,7 +213,7 @@ async def turn(row: Any, measure: Any, count: int) -> float:
 
 
 def show(title: str, found: dict[str, list[float]], ours: list[str]) -> None:
-    heads = "".join(f"{f"x {name.rpartition(' ')[2]}":>14}{'spread':>16}" for name in ours)
+    heads = "".join("{:>14}{:>16}".format("x " + name.rpartition(" ")[2], "spread") for name in ours)
     print(f"\n{title:<36}{'per second':>12}{heads}")
     for name, rates in found.items():
         line = f"{name:<36}{statistics.median(rates):>12,.0f}"

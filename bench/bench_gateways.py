@@ -37,7 +37,7 @@ async def decided(everybody: Sequence[Gateway], processes: int, count: int) -> d
 
 
 def show(found: dict[int, list[dict[str, Any]]]) -> None:
-    heads = "".join(f"{name:>12}" for name in (*SERVERS, "machine"))
+    heads = "".join(f"{name:>12}" for name in (*SERVERS, "others", "machine"))
     print(f"\n{'gateways':>8}{'decisions/s':>13}{'x one':>8}{'spread':>14}{'a gateway':>12}{heads}  full")
     for processes, rounds in found.items():
         ratios = [one["rate"] / alone["rate"] for one, alone in zip(rounds, found[1], strict=True)]
@@ -46,9 +46,10 @@ def show(found: dict[int, list[dict[str, Any]]]) -> None:
         each = statistics.mean(cores[name] for name in gateways)
         line = f"{processes:>8}{cores['rate']:>13,.0f}{statistics.median(ratios):>8.2f}"
         line += f"{f'{min(ratios):.2f} - {max(ratios):.2f}':>14}{each:>12.2f}"
-        line += "".join(f"{cores[name]:>12.2f}" for name in (*SERVERS, "machine"))
-        del cores["rate"]
-        print(f"{line}  {saturated(cores, gateways)}", flush=True)
+        groups = {"gateways": gateways, **{name: (name,) for name in SERVERS}}
+        cores["others"] = cores["machine"] - sum(cores[name] for names in groups.values() for name in names)
+        line += "".join(f"{cores[name]:>12.2f}" for name in (*SERVERS, "others", "machine"))
+        print(f"{line}  {saturated(cores, {**groups, 'others': ('others',)})}", flush=True)
     print("cores: 1.00 is one core, all of the time")
 
 

@@ -27,7 +27,7 @@ from bench_brokers import AMQP, NATS, POSTGRES, REDIS, Bare, BareNats, Ours
 from purista import App, Interval, ServiceBuilder
 from purista.clock import SystemClock
 from purista.distributed import AmqpBridge, NatsBridge
-from purista.ledgers.base import WILL_RUN
+from purista.ledgers.base import Decision
 from purista.schedulers.base import Call
 
 PACE_MS = 50
@@ -85,7 +85,7 @@ class Stack(Ours):
             waiting = self.begun[key] = asyncio.get_running_loop().create_future()
             begin = time.perf_counter()
             reply = await self.bridge.gateway.trigger(Call(f"bench/1/{policy}{number % SCHEDULES}"))
-            if not any(row.decision in WILL_RUN for row in reply.rows):
+            if not any(row.decision in (Decision.CLAIMED, Decision.PUBLISHED) for row in reply.rows):
                 return None  # not due yet, or the run before it is still open
             try:
                 return (await asyncio.wait_for(waiting, 10) - begin) * 1000

@@ -61,12 +61,10 @@ class Meter:
         return {**{name: cpu_of(pid) for name, pid in self.pids.items()}, **cpu_of_servers()}
 
 
-def saturated(cores: Mapping[str, float], single: tuple[str, ...]) -> str:
-    """What is full: one of ``single``, which have one core each, or the machine, or nothing of it."""
-    full = [name for name in single if cores[name] >= FULL]
+def saturated(cores: Mapping[str, float], groups: Mapping[str, tuple[str, ...]]) -> str:
+    """What is full: a process that has one core, or the machine (then: most of it for which group), or nothing of it."""
+    full = [name for names in groups.values() for name in names if cores[name] >= FULL and name not in SERVERS.values()]
     if cores["machine"] >= FULL * (os.cpu_count() or 1):
-        own = {name: used for name, used in cores.items() if name != "machine"}
-        return f"the machine's cores, most of them for {max(own, key=lambda name: own[name])}"
-    if full:
-        return " and ".join(full)
-    return "no core: it waits for disk or servers"
+        used = {group: sum(cores[name] for name in names) for group, names in groups.items()}
+        return f"the machine; most of it: {max(used, key=lambda group: used[group])}"
+    return " and ".join(full) or "no core: it waits for servers or disk"

@@ -2,9 +2,9 @@
 
     python bench/bench_latency.py [--quick]
 
-Twenty calls a second; gateway and worker share one process. The parts are measured in the same rounds, at the same pace: a
-bare durable commit of each ledger's server, and a bare confirmed publish to each broker. The aim is two commits, one publish
-and 2 ms; with permits one commit more. Redis keeps nothing on disk here.
+Twenty calls a second, to both policies in turn; gateway and worker share one process and are new in each round. The parts are
+measured in the same rounds, at the same pace: a bare durable commit of each ledger's server, and a bare confirmed publish to
+each broker. The aim is two commits, one publish and 2 ms; with permits one commit more. Redis keeps nothing on disk here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +35,11 @@ OWN_MS = 2.0
 STACKS = (("RabbitMQ", "SQLite"), ("RabbitMQ", "PostgreSQL"), ("NATS", "PostgreSQL"), ("NATS", "Redis"))
 POLICIES = ("allow", "forbid")
 Act = Callable[[int], Awaitable[None]]
-Timed = Callable[[int], Awaitable[float | None]]
+Timed = Callable[[int], Awaitable[tuple[str, float] | None]]
 
 
 class Stack(Ours):
-    """An app over real servers and the real clock: 40 schedules of each policy, with a subscription that notes the time."""
+    """An app over real servers and the real clock: 40 schedules, policies in turn, and a subscription that notes the time."""
 
     async def start(self) -> None:
         self.clock = SystemClock()
@@ -49,7 +48,7 @@ class Stack(Ours):
             self.bridge = NatsBridge(NATS, **options)
         else:
             self.bridge = AmqpBridge(AMQP, exchange=self.prefix, **options)
-        self.begun: dict[tuple[str, int], asyncio.Future[float]] = {}
+        self.begun: dict[int, asyncio.Future[float]] = {}
         self.instance: Any = App([self._service()], bridge=self.bridge)  # stopped as an instance is
         await self.instance.start()
 
@@ -58,42 +57,27 @@ class Stack(Ours):
 
         @service.subscription("work", event="due", once=False)
         async def work(context: Any, payload: dict[str, Any]) -> None:
-            waiting = self.begun.get((payload["policy"], payload["number"]))
+            waiting = self.begun.get(payload["number"])
             if waiting is not None and not waiting.done():
                 waiting.set_result(time.perf_counter())
 
-        for policy in POLICIES:
-            for number in range(SCHEDULES):
-                service.schedule(
-                    f"{policy}{number}", Interval(timedelta(milliseconds=EVERY_MS)), emit="due",
-                    payload={"policy": policy, "number": number}, concurrency_policy=policy, missed_run_policy="skip",
-                )  # fmt: skip
+        for number in range(SCHEDULES):
+            service.schedule(
+                f"s{number}", Interval(timedelta(milliseconds=EVERY_MS)), emit="due", payload={"number": number},
+                concurrency_policy=POLICIES[number % 2], missed_run_policy="skip",
+            )  # fmt: skip
         return service
 
-    async def catch_up(self, policy: str) -> None:
-        """Decide what has passed since the last turn, so that each call that is timed decides one occurrence."""
-        self.begun.clear()
-        calls = [Call(f"bench/1/{policy}{number}") for number in range(SCHEDULES)]
-        await self.bridge.gateway.trigger_all(calls)
-        await asyncio.sleep(0.5)
-
-    def act(self, policy: str) -> Timed:
-        """Call; milliseconds until the handler began, None where nothing was due."""
-
-        async def called(number: int) -> float | None:
-            key = (policy, number % SCHEDULES)
-            waiting = self.begun[key] = asyncio.get_running_loop().create_future()
-            begin = time.perf_counter()
-            reply = await self.bridge.gateway.trigger(Call(f"bench/1/{policy}{number % SCHEDULES}"))
-            if not any(row.decision in (Decision.CLAIMED, Decision.PUBLISHED) for row in reply.rows):
-                return None  # not due yet, or the run before it is still open
-            try:
-                return (await asyncio.wait_for(waiting, 10) - begin) * 1000
-            except TimeoutError:
-                print("LOST", self.name, key, reply, flush=True)
-                return None
-
-        return called
+    async def called(self, number: int) -> tuple[str, float] | None:
+        """Call; milliseconds until the handler began, None where nothing was due or the run before it is still open."""
+        place = number % SCHEDULES
+        waiting = self.begun[place] = asyncio.get_running_loop().create_future()
+        begin = time.perf_counter()
+        reply = await self.bridge.gateway.trigger(Call(f"bench/1/s{place}"))
+        if not any(row.decision in (Decision.CLAIMED, Decision.PUBLISHED) for row in reply.rows):
+            return None
+        took = await asyncio.wait_for(waiting, 10) - begin
+        return f"{self.name}, {POLICIES[place % 2]}", took * 1000
 
 
 class Commits:
@@ -131,25 +115,25 @@ class Commits:
         self.place.cleanup()
 
 
-def timed(act: Act) -> Timed:
-    async def one(number: int) -> float | None:
+def timed(name: str, act: Act) -> Timed:
+    async def one(number: int) -> tuple[str, float]:
         begin = time.perf_counter()
         await act(number)
-        return (time.perf_counter() - begin) * 1000
+        return name, (time.perf_counter() - begin) * 1000
 
     return one
 
 
-async def paced(act: Timed, calls: int) -> list[float]:
-    """A call each 50 ms from a whole period of the schedules on; none waits for the one before."""
+async def paced(act: Timed, calls: int) -> list[tuple[str, float]]:
+    """A call each 50 ms, from a whole period of the schedules on; none waits for the one before. A first period warms up."""
     now = time.time()
     wait = EVERY_MS / 1000 - now % (EVERY_MS / 1000) + 0.01
     start = asyncio.get_running_loop().time() + wait
     running = []
-    for number in range(calls):
+    for number in range(SCHEDULES + calls):
         await asyncio.sleep(max(0, start + number * PACE_MS / 1000 - asyncio.get_running_loop().time()))
         running.append(asyncio.create_task(act(number)))
-    return [took for took in await asyncio.gather(*running) if took is not None]
+    return [one for one in (await asyncio.gather(*running))[SCHEDULES:] if one is not None]
 
 
 def at(values: list[float], share: float) -> float:
@@ -166,8 +150,6 @@ def show(found: dict[str, list[float]]) -> None:
     for broker, ledger in STACKS:
         for policy in POLICIES:
             values = found[f"purista: {broker} + {ledger}, {policy}"]
-            if len(values) < 2:
-                continue
             commits = 3 if policy == "forbid" else 2
             sum_ = commits * at(parts[f"commit: {ledger}"], 0.5) + at(parts[f"confirmed publish: {broker}"], 0.5)
             p50 = at(values, 0.5)
@@ -176,24 +158,28 @@ def show(found: dict[str, list[float]]) -> None:
             print(f"{head}{sum_:>8.2f}{p50 - sum_:>8.2f}{sum_ + OWN_MS:>8.2f}  {verdict}", flush=True)
 
 
-async def opened(stack: contextlib.AsyncExitStack) -> tuple[dict[str, Timed], dict[str, Callable[[], Awaitable[None]]]]:
-    """Every row by its name, the parts first; and what to do before the turn of some."""
-    commits, rabbit, nats = Commits(), Bare(), BareNats()
-    ours = {(broker, ledger): Stack(broker, ledger, SCHEDULES) for broker, ledger in STACKS}
-    for row in (commits, rabbit, nats, *ours.values()):
-        await row.start()
-        stack.push_async_callback(row.stop)
-    before: dict[str, Callable[[], Awaitable[None]]] = {}
-    rows = {
-        "commit: SQLite": timed(commits.sqlite), "commit: PostgreSQL": timed(commits.in_postgres),
-        "commit: Redis": timed(commits.in_redis), "confirmed publish: RabbitMQ": timed(rabbit.one),
-        "confirmed publish: NATS": timed(nats.one),
-    }  # fmt: skip
-    for (broker, ledger), row in ours.items():
-        for policy in POLICIES:
-            name = f"purista: {broker} + {ledger}, {policy}"
-            rows[name], before[name] = row.act(policy), partial(row.catch_up, policy)
-    return rows, before
+async def measured(calls: int) -> list[tuple[str, float]]:
+    """One round: the parts, then each stack."""
+    found: list[tuple[str, float]] = []
+    async with contextlib.AsyncExitStack() as stack:
+        commits, rabbit, nats = Commits(), Bare(), BareNats()
+        for row in (commits, rabbit, nats):
+            await row.start()
+            stack.push_async_callback(row.stop)
+        acts = {
+            "commit: SQLite": commits.sqlite, "commit: PostgreSQL": commits.in_postgres, "commit: Redis": commits.in_redis,
+            "confirmed publish: RabbitMQ": rabbit.one, "confirmed publish: NATS": nats.one,
+        }  # fmt: skip
+        for name, act in acts.items():
+            found += await paced(timed(name, act), calls)
+    for broker, ledger in STACKS:
+        own = Stack(broker, ledger, SCHEDULES)
+        await own.start()
+        try:
+            found += await paced(own.called, 2 * calls)
+        finally:
+            await own.stop()
+    return found
 
 
 async def main() -> None:
@@ -201,16 +187,11 @@ async def main() -> None:
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     rounds, calls = (2, 40) if quick else (6, 120)
-    async with contextlib.AsyncExitStack() as stack:
-        rows, before = await opened(stack)
-        found: dict[str, list[float]] = {name: [] for name in rows}
-        for turn in range(rounds + 1):
-            for name, act in rows.items():
-                if name in before:
-                    await before[name]()
-                values = await paced(act, calls if turn else SCHEDULES // 2)
-                found[name] += values if turn else []  # the first reads contracts and opens connections
-        show(found)
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, took in await measured(calls):
+            found.setdefault(name, []).append(took)
+    show(found)
 
 
 if __name__ == "__main__":

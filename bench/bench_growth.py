@@ -1,6 +1,6 @@
 """Decisions over RabbitMQ and PostgreSQL while the ledger grows: a second, and CPU of gateway and database for each.
 
-    python bench/bench_growth.py [--quick | --large]
+    python bench/bench_growth.py [--quick] [--large]
 
 The same decisions are timed beside 1,000 and 100,000 ended records; with `--large`, beside 10,000,000, which takes minutes and
 5 GB of the database's disk. Sizes take turns: each round times all of them. SQLite's growth is in bench_decisions.py.

@@ -13,16 +13,16 @@ FULL = 0.9
 
 
 def cpu_of(pid: int) -> float:
-    """Seconds in user and kernel; 0 where there is no such process."""
+    """Seconds in user and kernel, its own and those of its children that ended; 0 where there is no such process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return sum(map(int, fields[11:15])) / TICKS
 
 
 def cpu_of_servers() -> dict[str, float]:
-    """Seconds of each kind of server on this machine, all of its processes; a process that ended takes its own along."""
+    """Seconds of each kind of server on this machine, all of its processes, whoever they work for."""
     found = dict.fromkeys(SERVERS.values(), 0.0)
     for place in Path("/proc").iterdir():
         if place.name.isdigit():

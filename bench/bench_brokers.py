@@ -154,7 +154,7 @@ class Ours:
         self.directory = Path(place or self.place.name)
 
     async def start(self) -> None:
-        self.clock = ManualClock("2026-01-01T00:00:00Z")
+        self.clock: Any = ManualClock("2026-01-01T00:00:00Z")
         options: dict[str, Any] = {"ledger": self._ledger(), "prefix": self.prefix, "environment": "default"}
         if self.broker == "NATS":
             self.bridge: Any = NatsBridge(NATS, **options)
@@ -223,8 +223,9 @@ class Ours:
         connection = await nats.connect(NATS)
         stream = connection.jetstream()
         for info in await stream.streams_info():
-            if info.config.name.startswith(self.prefix):
-                await stream.delete_stream(info.config.name)
+            name = info.config.name or ""
+            if name.startswith(self.prefix):
+                await stream.delete_stream(name)
         await connection.close()
 
     async def _clean_rabbit(self) -> None:
@@ -277,7 +278,7 @@ async def main() -> None:
         ("one after another", in_sequence, few), (f"{IN_FLIGHT} in flight", in_flight, many),
     ]  # fmt: skip
     for title, measure, count in measures:
-        rows = [
+        rows: list[Any] = [
             Bare(), ByHandSqlite(), Ours("RabbitMQ", "SQLite", count), ByHandPostgres(), Ours("RabbitMQ", "PostgreSQL", count),
             BareNats(), Ours("NATS", "SQLite", count), Ours("NATS", "PostgreSQL", count), Ours("NATS", "Redis", count),
         ]  # fmt: skip

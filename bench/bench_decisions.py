@@ -172,7 +172,8 @@ INSERT INTO occurrences (lineage, scheduled_at, class, request, occurrence_id, k
   fence, attempt, decided_at, source, payload, roots, run, run_ended_at, open)
 WITH RECURSIVE numbers (n) AS (SELECT ? UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
 SELECT ? || '', 1704067200000 + n * 60000, 'scheduled', '', ? || '-' || n, 'bench/1/s', 1704067200000 + n * 60000, 1,
-  'published', 'due', '0123456789abcdef0123456789abcdef', n, 1, 1704067200100 + n * 60000, 'bench', '{"at":"2024-01-01T00:00:00.000Z"}',
+  'published', 'due', '0123456789abcdef0123456789abcdef', n, 1, 1704067200100 + n * 60000, 'bench',
+  '{"at":"2024-01-01T00:00:00.000Z"}',
   '["queue:work"]', 'finished', 1704067210000 + n * 60000, 0 FROM numbers"""
 AT_ONCE = 50_000
 

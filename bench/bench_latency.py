@@ -16,7 +16,7 @@ import secrets
 import sqlite3
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ OWN_MS = 2.0
 STACKS = (("RabbitMQ", "SQLite"), ("RabbitMQ", "PostgreSQL"), ("NATS", "PostgreSQL"), ("NATS", "Redis"))
 POLICIES = ("allow", "forbid")
 Act = Callable[[int], Awaitable[None]]
-Timed = Callable[[int], Awaitable[tuple[str, float] | None]]
+Timed = Callable[[int], Coroutine[Any, Any, tuple[str, float] | None]]
 
 
 class Stack(Ours):
@@ -129,7 +129,7 @@ async def paced(act: Timed, calls: int) -> list[tuple[str, float]]:
     now = time.time()
     wait = EVERY_MS / 1000 - now % (EVERY_MS / 1000) + 0.01
     start = asyncio.get_running_loop().time() + wait
-    running = []
+    running: list[asyncio.Task[tuple[str, float] | None]] = []
     for number in range(SCHEDULES + calls):
         await asyncio.sleep(max(0, start + number * PACE_MS / 1000 - asyncio.get_running_loop().time()))
         running.append(asyncio.create_task(act(number)))

@@ -224,7 +224,7 @@ def show(title: str, found: dict[str, list[float]], ours: list[str]) -> None:
 
 
 def rows_of(count: int) -> list[Any]:
-    rows = [Ours("RabbitMQ", "SQLite", count), Ours("RabbitMQ", "PostgreSQL", count)]
+    rows: list[Any] = [Ours("RabbitMQ", "SQLite", count), Ours("RabbitMQ", "PostgreSQL", count)]
     rows += [Celery(), FastStream(), Procrastinate()]
     if program():
         rows.append(Temporal(count))

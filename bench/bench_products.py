@@ -28,7 +28,7 @@ from typing import Any
 from bench_brokers import AMQP, IN_FLIGHT, POSTGRES, Ours, in_flight, in_sequence
 
 PAYLOAD = {"at": "2026-01-01T00:00:00Z", "text": "y" * 440}
-THREADS = 10
+THREADS = 32  # of 4, 10, 32 and 100 the fastest
 
 
 def work(**_: str) -> None:

@@ -57,7 +57,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    rounds, count = (2, 1_000) if quick else (7, 8_000)
+    rounds, count = (2, 1_000) if quick else (7, 4_000)
     async with contextlib.AsyncExitStack() as stack:
         row = Ours("RabbitMQ", "PostgreSQL", count)
         await row.start()

@@ -145,14 +145,16 @@ class BareNats:
 class Ours:
     """Schedules that are due each minute of a clock of our own: every call is a decision."""
 
-    def __init__(self, broker: str, ledger: str, schedules: int) -> None:
+    def __init__(
+        self, broker: str, ledger: str, schedules: int, prefix: str | None = None, place: str | None = None
+    ) -> None:
         self.broker, self.kind, self.schedules = broker, ledger, schedules
-        self.name = f"purista: {broker} + {ledger}"
+        self.name, self.prefix = f"purista: {broker} + {ledger}", prefix or f"bench{secrets.token_hex(4)}"
+        self.place = tempfile.TemporaryDirectory()
+        self.directory = Path(place or self.place.name)
 
     async def start(self) -> None:
-        self.prefix = f"bench{secrets.token_hex(4)}"
-        self.place = tempfile.TemporaryDirectory()
-        self.clock = ManualClock("2026-01-01T00:00:00Z")
+        self.clock: Any = ManualClock("2026-01-01T00:00:00Z")
         options: dict[str, Any] = {"ledger": self._ledger(), "prefix": self.prefix, "environment": "default"}
         if self.broker == "NATS":
             self.bridge: Any = NatsBridge(NATS, **options)
@@ -178,7 +180,7 @@ class Ours:
             from purista.ledgers.sqlite import SqliteLedger
             from purista.sqlite.file import SqliteFile
 
-            file = SqliteFile(str(Path(self.place.name) / "ledger.db"))
+            file = SqliteFile(str(self.directory / "ledger.db"))
             return SqliteLedger(file, clock=self.clock, deliver=False)
         if self.kind == "Redis":
             from purista.ledgers.redis import RedisLedger
@@ -198,21 +200,15 @@ class Ours:
         assert reply.answer == "accepted", reply
 
     async def stop(self) -> None:
-        link = self.bridge.bridge.link
-        if self.broker == "NATS":
-            for info in await link.stream.streams_info():
-                if info.config.name.startswith(self.prefix):
-                    await link.stream.delete_stream(info.config.name)
-        else:
-            async with link.channel() as channel:
-                for name in (f"{self.prefix}.sub.bench.1.work", f"{self.prefix}.sub.bench.1.work.dead"):
-                    await channel.queue_delete(name)
-                await channel.exchange_delete(self.prefix)
+        await self.instance.stop()  # first: a consumer declares again what is taken from it
+        await (self._clean_nats() if self.broker == "NATS" else self._clean_rabbit())
         if self.kind == "Redis":
-            client = self.bridge.ledger.server.client
+            import redis.asyncio as redis
+
+            client = redis.Redis.from_url(REDIS)
             async for key in client.scan_iter(f"{{{self.prefix}}}:*", count=1_000):
                 await client.delete(key)
-        await self.instance.stop()
+            await client.aclose()
         if self.kind == "PostgreSQL":
             import asyncpg
 
@@ -220,6 +216,27 @@ class Ours:
             await connection.execute(f"DROP SCHEMA {self.prefix} CASCADE")
             await connection.close()
         self.place.cleanup()
+
+    async def _clean_nats(self) -> None:
+        import nats
+
+        connection = await nats.connect(NATS)
+        stream = connection.jetstream()
+        for info in await stream.streams_info():
+            name = info.config.name or ""
+            if name.startswith(self.prefix):
+                await stream.delete_stream(name)
+        await connection.close()
+
+    async def _clean_rabbit(self) -> None:
+        import aio_pika
+
+        connection = await aio_pika.connect(AMQP)
+        under = await (await connection.channel()).get_underlay_channel()
+        for name in (f"{self.prefix}.sub.bench.1.work", f"{self.prefix}.sub.bench.1.work.dead"):
+            await under.queue_delete(name)
+        await under.exchange_delete(self.prefix)
+        await connection.close()
 
 
 async def in_sequence(row: Any, count: int) -> float:
@@ -261,7 +278,7 @@ async def main() -> None:
         ("one after another", in_sequence, few), (f"{IN_FLIGHT} in flight", in_flight, many),
     ]  # fmt: skip
     for title, measure, count in measures:
-        rows = [
+        rows: list[Any] = [
             Bare(), ByHandSqlite(), Ours("RabbitMQ", "SQLite", count), ByHandPostgres(), Ours("RabbitMQ", "PostgreSQL", count),
             BareNats(), Ours("NATS", "SQLite", count), Ours("NATS", "PostgreSQL", count), Ours("NATS", "Redis", count),
         ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Decisions per second, CPU and commits per decision, beside bare SQLite inserts and the machine's fsync in the same run.
 
-    python bench/bench_decisions.py [--quick] [--json]
+    python bench/bench_decisions.py [--quick | --large] [--json]
 
 Every ratio compares rows that took turns in one process; the median of the rounds is shown with its spread.
 """
@@ -167,20 +167,27 @@ class Stage:
         }
 
 
+FILL = """
+INSERT INTO occurrences (lineage, scheduled_at, class, request, occurrence_id, key, last_at, count, decision, reason, digest,
+  fence, attempt, decided_at, source, payload, roots, run, run_ended_at, open)
+WITH RECURSIVE numbers (n) AS (SELECT ? UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+SELECT ? || '', 1704067200000 + n * 60000, 'scheduled', '', ? || '-' || n, 'bench/1/s', 1704067200000 + n * 60000, 1,
+  'published', 'due', '0123456789abcdef0123456789abcdef', n, 1, 1704067200100 + n * 60000, 'bench',
+  '{"at":"2024-01-01T00:00:00.000Z"}',
+  '["queue:work"]', 'finished', 1704067210000 + n * 60000, 0 FROM numbers"""
+AT_ONCE = 50_000
+
+
 async def fill(stage: Stage, records: int) -> None:
-    """Put old decided records in, in bulk, as if they had been decided long ago."""
-    bridge = stage.bridge
-    lineages = bridge.file.read(lambda c: [row[0] for row in c.execute("SELECT lineage FROM lineages").fetchall()])
-
-    def insert(connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            "INSERT INTO occurrences (lineage, scheduled_at, class, request, occurrence_id, key, last_at, count, decision,"
-            " reason, digest, fence, attempt, decided_at, source, open, payload) VALUES (?, ?, 'scheduled', '', ?, 'k', ?, 1,"
-            " 'published', 'due', 'd', 1, 1, ?, 'bench', 0, '{}')",
-            ((lineages[n % len(lineages)], -n * 1000, f"old-{n}", -n * 1000, -n * 1000) for n in range(1, records + 1)),
-        )
-
-    await bridge.file.write(insert)
+    """Put old records of runs that ended in, in bulk, as if they had been decided long ago; each lineage gets its share."""
+    file = stage.bridge.file
+    lineages = file.read(lambda c: [row[0] for row in c.execute("SELECT lineage FROM lineages").fetchall()])
+    each = -(-records // len(lineages))
+    for place, lineage in enumerate(lineages[: -(-records // each)]):
+        count = min(each, records - place * each)
+        for first in range(1, count + 1, AT_ONCE):
+            values = (first, min(first + AT_ONCE - 1, count), lineage, lineage)
+            await file.write(lambda c, values=values: c.execute(FILL, values) and None, long=True)
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -216,6 +223,7 @@ async def measure(quick: bool) -> dict[str, dict[str, float]]:
 
 
 CASES = [(10, 1_000), (10, 10_000), (10, 100_000), (10, 1_000_000), (1_000, 1_000), (10_000, 1_000), (100_000, 1_000)]
+LARGE = [(10, 1_000), (10, 100_000), (10, 10_000_000)]  # minutes, and some GB of disk
 QUICK = [(10, 1_000), (10, 100_000), (1_000, 1_000)]
 
 
@@ -237,20 +245,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--large", action="store_true", help="growth alone, to 10,000,000 records")
     options = parser.parse_args()
-    rows = asyncio.run(measure(options.quick))
+    rows = {} if options.large else asyncio.run(measure(options.quick))
     if not options.json:
         print(f"{'figure':<34}{'median':>12}{'min':>12}{'max':>12}")
         for name, row in rows.items():
             print(f"{name:<34}{row['median']:>12,.2f}{row['min']:>12,.2f}{row['max']:>12,.2f}")
-        print(f"\n{'schedules':>10}{'records':>10}{'decisions/s':>14}{'CPU µs':>10}{'commits':>10}", flush=True)
+        print(f"\n{'schedules':>10}{'records':>12}{'decisions/s':>14}{'CPU µs':>10}{'commits':>10}", flush=True)
     growth = []
-    for schedules, records in QUICK if options.quick else CASES:
+    for schedules, records in LARGE if options.large else QUICK if options.quick else CASES:
         growth.append(asyncio.run(growing(schedules, records)))
         if not options.json:
             row = growth[-1]
             figures = f"{row['per_second']:>14,.0f}{row['cpu_us']:>10.0f}{row['commits']:>10.2f}"
-            print(f"{schedules:>10,}{records:>10,}{figures}", flush=True)
+            print(f"{schedules:>10,}{records:>12,}{figures}", flush=True)
     if options.json:
         print(json.dumps({"rows": rows, "growth": growth}, indent=2))
 

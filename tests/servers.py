@@ -128,6 +128,25 @@ def redis_server(place: Path, logs: Path) -> Server:
     return Server("redis", f"redis://{HOST}:{port}/0", port, command, place=logs)
 
 
+class RabbitServer(Server):
+    """Its quorum queues may be left without a leader by a crash (https://github.com/rabbitmq/rabbitmq-server/issues/10070):
+    they are told to elect one, as an administrator would."""
+
+    async def start(self) -> None:
+        """See :class:`Server`."""
+        await super().start()
+        await self._control("await_startup")
+        await self._control("eval", "[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list()].")
+
+    async def _control(self, *words: str) -> None:
+        program = Path(self._command[0]).with_name("rabbitmqctl")
+        with self._log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                str(program), "-q", *words, stdout=log, stderr=log, **self._options
+            )
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+
+
 def rabbitmq_server(place: Path, logs: Path) -> Server:
     """A RabbitMQ node without plugins."""
     program, port = _program("rabbitmq-server", "rabbitmq-server", "/usr/lib/rabbitmq/bin"), _free_port()
@@ -137,7 +156,9 @@ def rabbitmq_server(place: Path, logs: Path) -> Server:
         "RABBITMQ_MNESIA_BASE": str(place / "rabbit"), "RABBITMQ_LOG_BASE": str(logs),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(place / "plugins"),
     }  # fmt: skip
-    return Server("rabbitmq", f"amqp://guest:guest@{HOST}:{port}/", port, [program], place=logs, env=environment)
+    return RabbitServer(
+        "rabbitmq", f"amqp://guest:guest@{HOST}:{port}/", port, [program], place=logs, env=environment, cwd="/"
+    )
 
 
 def postgres_server(place: Path, logs: Path, *settings: str) -> Server:

@@ -92,6 +92,8 @@ class Fleet:
         """As a supervisor does: who could not start, because what it needs was away, starts again."""
         for pid, (role, process) in list(self.nodes.items()):
             if process.returncode is not None:
+                assert process.stdout is not None
+                assert b"ready" not in await process.stdout.read(), f"a {role} gave up; see {self.log.parent}"
                 self.died[pid] = time.time()
                 self.nodes.pop(pid)
                 self.account.faults[f"{role} started again"] += 1
@@ -161,7 +163,7 @@ class Fleet:
     def _check_work(self, published: set[str], known: set[str]) -> None:
         spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
         begun: Counter[str] = Counter()
-        open_: dict[tuple[int, str], tuple[str, float]] = {}
+        open_: dict[tuple[int, str], list[tuple[str, float]]] = defaultdict(list)
         ended: set[str] = set()
         for line in self.log.read_text().splitlines():
             one = json.loads(line)
@@ -174,13 +176,15 @@ class Fleet:
             place = one["pid"], one["id"]
             if one["what"] == "begin":
                 begun[one["id"]] += 1
-                open_[place] = one["key"], one["at"]
+                open_[place].append((one["key"], one["at"]))
             else:
-                key, began = open_.pop(place)
+                key, began = open_[place].pop(0)
                 spans[key].append((began, one["at"]))
-                ended.add(one["id"])
-        for (pid, _), (key, began) in open_.items():  # until its process died, at most
-            spans[key].append((began, self.died.get(pid, time.time())))
+                if one["what"] == "end":
+                    ended.add(one["id"])
+        for (pid, _), left in open_.items():  # until its process died, at most
+            for key, began in left:
+                spans[key].append((began, self.died.get(pid, time.time())))
         assert published <= ended, f"decided and never worked to its end: {sorted(published - ended)[:3]}"
         assert set(begun) <= known, "worked without a decision"
         self.account.begun, self.account.again = sum(begun.values()), sum(begun.values()) - len(begun)

@@ -58,7 +58,11 @@ def fleet(config: dict[str, Any]) -> ServiceBuilder:
 
     async def work(context: Context) -> None:
         note(config, "begin", context)
-        await asyncio.sleep(random.uniform(0.02, 0.3))
+        try:
+            await asyncio.sleep(random.uniform(0.02, 0.3))
+        except asyncio.CancelledError:  # its right to work was lost
+            note(config, "stopped", context)
+            raise
         note(config, "end", context)
 
     @service.queue_worker(QUEUE)

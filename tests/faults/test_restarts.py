@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.storm import Setting, restarts, storm
+from tests.faults.storm import Setting, restarts, storm, thorough
 from tests.servers import nats_server, place_for_servers, postgres_server, rabbitmq_server, redis_server
 
 
@@ -28,6 +28,7 @@ async def test_nats_and_postgresql_are_restarted(tmp_path: Path) -> None:
     _all_fell(account.faults, "nats", "postgresql")
 
 
+@thorough
 @pytest.mark.slow
 async def test_nats_and_a_redis_that_writes_everything_down_are_restarted(tmp_path: Path) -> None:
     """``appendfsync always``: the only setting with which a crash of Redis takes nothing."""

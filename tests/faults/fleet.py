@@ -127,29 +127,20 @@ class Fleet:
     async def quiet(self, ledger: Ledger, since: int, until: int, patience: float = 90) -> None:
         """Wait until everything that was due in between is decided and has ended."""
         for _ in range(int(patience / 0.5)):
-            open_ = [run for run in await self._runs(ledger, since, until) if run.row.run is RunState.OPEN]
-            claimed = [run for run in await self._runs(ledger, since, until) if run.row.decision is Decision.CLAIMED]
-            if not open_ and not claimed:
+            runs = await self._runs(ledger, since, until)
+            open_ = [r for r in runs if r.row.run is RunState.OPEN or r.row.decision is Decision.CLAIMED]
+            missing = self._due(since, until) - self._decided(runs)
+            if not open_ and not missing:
                 return
             await self.restart()
             await asyncio.sleep(0.5)
-        raise AssertionError(f"{len(open_)} runs are open, {len(claimed)} are claimed: {(open_ + claimed)[:3]}")
+        raise AssertionError(f"{len(missing)} are not decided, {len(open_)} are claimed or open: {open_[:3]}")
 
     async def check(self, ledger: Ledger, since: int, until: int) -> Account:
         """Every occurrence has one decision and one end; nothing that forbids it worked twice at a time."""
         runs = await self._runs(ledger, since, until)
-        every = self.config["every"]
-        for number in range(self.config["schedules"]):
-            key, offset = f"fleet/1/s{number}", number % every
-            first = -(-(since // 1000 - offset) // every) * every + offset
-            wanted = set(range(first, until // 1000, every))
-            got: Counter[int] = Counter()
-            for run in runs:
-                if run.row.key == key:
-                    stretch = range(run.row.scheduled_at // 1000, run.row.last_at // 1000 + 1, every)
-                    got.update(stretch)
-            assert set(got) == wanted, (key, sorted(set(got) ^ wanted)[:5])
-            assert max(got.values(), default=1) == 1, (key, got.most_common(3))
+        due, decided = self._due(since, until), self._decided(runs)
+        assert decided == due, f"missing {list(due - decided)[:5]}, twice or never due {list(decided - due)[:5]}"
         self.account.decided, self.account.seconds = sum(run.row.count for run in runs), (until - since) / 1_000
         published = [run for run in runs if run.row.decision is Decision.PUBLISHED]
         self.account.published = len(published)
@@ -159,6 +150,22 @@ class Fleet:
         known = {run.row.occurrence_id for run in await self._runs(ledger, 0, 1 << 45)}
         self._check_work({run.row.occurrence_id for run in published}, known)
         return self.account
+
+    def _due(self, since: int, until: int) -> Counter[tuple[str, int]]:
+        due: Counter[tuple[str, int]] = Counter()
+        every = self.config["every"]
+        for number in range(self.config["schedules"]):
+            offset = number % every
+            first = -(-(since // 1000 - offset) // every) * every + offset
+            due.update((f"fleet/1/s{number}", instant) for instant in range(first, until // 1000, every))
+        return due
+
+    def _decided(self, runs: list[Any]) -> Counter[tuple[str, int]]:
+        decided: Counter[tuple[str, int]] = Counter()
+        for run in runs:
+            stretch = range(run.row.scheduled_at // 1000, run.row.last_at // 1000 + 1, self.config["every"])
+            decided.update((run.row.key, instant) for instant in stretch)
+        return decided
 
     def _check_work(self, published: set[str], known: set[str]) -> None:
         spans: dict[str, list[tuple[float, float]]] = defaultdict(list)

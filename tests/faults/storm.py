@@ -105,23 +105,13 @@ async def storm(setting: Setting, faults_of: Callable[[Scene], list[Fault]] = us
     """Start everything, break it for ``PURISTA_FAULT_SECONDS``, wait until it is quiet, and count."""
     seconds, clock = SECONDS * setting.share, SystemClock()
     async with AsyncExitStack() as stack:
-        proxies: dict[str, Proxy] = {}
-        places = {"broker": setting.url, "ledger": setting.ledger}
-        for name, url in places.items():
-            if "://" in url:
-                proxies[name] = await stack.enter_async_context(_proxy(url, setting.listen))
-                places[name] = _behind(url, proxies[name])
-        config = {
-            "bridge": setting.bridge, "url": places["broker"], "ledger": places["ledger"], "options": setting.options,
-            "log": str(setting.place / "work.jsonl"), "schedules": SCHEDULES, "every": EVERY_MS // 1_000, **setting.config,
-        }  # fmt: skip
-        fleet = Fleet(config, seed=SEED, before=setting.before)
-        stack.push_async_callback(fleet.stop)
+        scene = await _scene(setting, stack)
+        fleet = scene.fleet
         await fleet.start("worker")
         await fleet.ready()
         since = clock.now() // EVERY_MS * EVERY_MS + 2 * EVERY_MS
         await fleet.start("worker", "worker", "gateway", "gateway", "gateway")
-        await fleet.harass(seconds, *faults_of(Scene(fleet, proxies)))
+        await fleet.harass(seconds, *faults_of(scene))
         until = clock.now() // EVERY_MS * EVERY_MS
         await asyncio.sleep(1)
         async with ledger_at(setting.ledger, None, clock) as ledger:
@@ -131,6 +121,22 @@ async def storm(setting: Setting, faults_of: Callable[[Scene], list[Fault]] = us
     print(f"seed {SEED}, {seconds:g} s: {account}")
     assert account.finished > 0
     return account
+
+
+async def _scene(setting: Setting, stack: AsyncExitStack) -> Scene:
+    proxies: dict[str, Proxy] = {}
+    places = {"broker": setting.url, "ledger": setting.ledger}
+    for name, url in places.items():
+        if "://" in url:
+            proxies[name] = await stack.enter_async_context(_proxy(url, setting.listen))
+            places[name] = _behind(url, proxies[name])
+    config = {
+        "bridge": setting.bridge, "url": places["broker"], "ledger": places["ledger"], "options": setting.options,
+        "log": str(setting.place / "work.jsonl"), "schedules": SCHEDULES, "every": EVERY_MS // 1_000, **setting.config,
+    }  # fmt: skip
+    fleet = Fleet(config, seed=SEED, before=setting.before)
+    stack.push_async_callback(fleet.stop)
+    return Scene(fleet, proxies)
 
 
 async def _cut(fleet: Fleet, proxy: Proxy, name: str) -> None:

@@ -95,7 +95,8 @@ def bridge_of(config: dict[str, Any]) -> Assembly:
 
     kind = getattr(distributed, config["bridge"])
     return kind(
-        config["url"], ledger=config["ledger"], permit_ms=PERMIT_MS, limits=Limits(concurrency=8, visibility_ms=5_000),
+        config["url"], ledger=config["ledger"], permit_ms=config.get("permit_ms", PERMIT_MS),
+        limits=Limits(concurrency=8, visibility_ms=5_000),
         **config["options"],
     )  # fmt: skip
 

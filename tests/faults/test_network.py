@@ -22,7 +22,7 @@ async def test_packets_are_late_and_lost(
     async with Lossy(delay=0.02, jitter=0.01, loss=0.03, seed=SEED) as network:
         setting = Setting(
             bridge, rabbitmq() if amqp else nats(), ledger, tmp_path, amqp_options if amqp else nats_options,
-            before=network.before, listen=network.address, share=0.6,
+            {"permit_ms": 10_000}, before=network.before, listen=network.address, share=0.6,
         )  # fmt: skip
         account = await storm(setting, lambda scene: [*kills(scene), *stalls(scene)])
         print(f"{network.lost} of {network.carried} packets were lost")

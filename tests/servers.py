@@ -134,9 +134,11 @@ class RabbitServer(Server):
 
     async def start(self) -> None:
         """See :class:`Server`."""
+        again = self._log.exists()
         await super().start()
-        await self._control("await_startup")
-        await self._control("eval", "[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list()].")
+        if again:
+            elect = "[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list()]."
+            await self._control("eval", f"rabbit:await_startup(), {elect}")
 
     async def _control(self, *words: str) -> None:
         program = Path(self._command[0]).with_name("rabbitmqctl")

@@ -11,9 +11,12 @@ __all__ = ["Proxy"]
 class Proxy:
     """Listens on ``port`` and forwards to a server until it is cut; ``restore`` lets new connections through again."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, listen: str = "127.0.0.1") -> None:
         self._target = host, port
+        self.host = listen
         self._open = True
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self.forwarded = 0
@@ -21,7 +24,7 @@ class Proxy:
         self.port = 0
 
     async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self.host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -47,22 +50,36 @@ class Proxy:
         """Let new connections through."""
         self._open, self.cut_after = True, None
 
+    def stall(self) -> None:
+        """Forward nothing and break nothing, until ``flow``."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        """What has stalled goes on."""
+        self._flows.set()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._open:
             writer.transport.abort()
             return
-        with suppress(OSError):
+        try:
             there, back = await asyncio.open_connection(*self._target)
+        except OSError:  # the server is away
+            writer.transport.abort()
+            return
+        try:
             self._writers |= {writer, back}
             pumps = [asyncio.ensure_future(self._pump(reader, back)), asyncio.ensure_future(self._pump(there, writer))]
             self._tasks.update(pumps)
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             writer.transport.abort()
             back.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65_536):
+                await self._flows.wait()
                 self.forwarded += len(data)
                 if self.cut_after is not None and self.forwarded >= self.cut_after:
                     writer.write(data[: len(data) // 2])  # in the middle of a frame

@@ -55,9 +55,8 @@ class AmqpBridge(Assembly):
         from purista.bridges.amqp import AmqpExchange  # noqa: PLC0415 - who uses another broker needs none of it
         from purista.queues.amqp import AmqpQueue  # noqa: PLC0415
 
-        environment, clock = environment or Settings.read().environment, clock or SystemClock()
-        link = _amqp(url, prefix, exchange)
-        kept = ledger_at(ledger, environment, clock) if isinstance(ledger, str | Path) else ledger
+        environment, link = environment or Settings.read().environment, _amqp(url, prefix, exchange)
+        kept, clock = _kept(ledger, environment, clock)
         parts = Parts(AmqpExchange(link, clock=clock), queue or AmqpQueue(link, clock=clock), kept)
         super().__init__(
             parts, clock=clock, environment=environment, scheduler=scheduler, revision=revision, registration=registration,
@@ -92,9 +91,9 @@ class NatsBridge(Assembly):
         from purista.jetstream.link import Link  # noqa: PLC0415
         from purista.queues.nats import NatsQueue  # noqa: PLC0415
 
-        environment, clock = environment or Settings.read().environment, clock or SystemClock()
-        link, instance = Link(url, prefix=prefix or Settings.read().prefix), instance or new_id()
-        kept = ledger_at(ledger, environment, clock) if isinstance(ledger, str | Path) else ledger
+        environment, instance = environment or Settings.read().environment, instance or new_id()
+        link = Link(url, prefix=prefix or Settings.read().prefix)
+        kept, clock = _kept(ledger, environment, clock)
         parts = Parts(NatsSubjects(link, instance=instance, clock=clock), queue or NatsQueue(link, clock=clock), kept)
         super().__init__(
             parts, clock=clock, environment=environment, scheduler=scheduler, revision=revision, registration=registration,
@@ -240,6 +239,12 @@ def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledge
     from purista.sqlite.file import SqliteFile  # noqa: PLC0415
 
     return SqliteLedger(SqliteFile(str(Path(text).resolve()), environment=environment), clock=clock, deliver=False)
+
+
+def _kept(ledger: Ledger | str | Path, environment: str, clock: Clock | None) -> tuple[Ledger, Clock]:
+    """The ledger and, where no clock was given, its time: hosts' clocks differ, and messages say when they shall be seen."""
+    kept = ledger_at(ledger, environment, clock or SystemClock()) if isinstance(ledger, str | Path) else ledger
+    return kept, clock or kept.clock
 
 
 def _named(url: str, option: str) -> tuple[str, str]:

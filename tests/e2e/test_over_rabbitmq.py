@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +15,7 @@ from purista.gateway.decide import Answer
 from purista.ledgers.base import Decision, Query, RunState
 from purista.ledgers.postgres import PostgresLedger
 from purista.postgres.database import Database
-from purista.schedulers.base import Call
+from purista.schedulers.base import Call, CallKind
 from purista.testing import ManualClock
 from tests.broker import Broker
 from tests.services import postgres, rabbitmq
@@ -30,6 +31,7 @@ async def broker() -> AsyncIterator[Broker]:
         "queue:billing.run",
         "queue:mail",
         "cmd:user/1/archive",
+        "cmd:user/1/tally",
         "completed:user/1/toCommand",
     )
     yield broker
@@ -53,6 +55,10 @@ def billing(done: list[str]) -> ServiceBuilder:
     async def archive(context: Context, payload: dict) -> dict:
         return {"archived": payload["days"]}
 
+    @service.command("tally")
+    async def tally(context: Context, payload: dict) -> None:
+        done.append("tallied")
+
     options = {
         "timezone": "Europe/Berlin",
         "missed_run_policy": "runOnce",
@@ -68,6 +74,7 @@ def billing(done: list[str]) -> ServiceBuilder:
 
     service.schedule("toNote", Cron("0 2 1 * *"), emit="noted", concurrency_policy="allow", **options)
     service.schedule("toQueue", Cron("0 2 1 * *"), enqueue=run_billing, concurrency_policy="allow", **options)
+    service.schedule("toTally", Cron("0 2 1 * *"), invoke=tally, concurrency_policy="allow", **options)
     service.schedule("toCommand", Cron("0 3 1 * *"), invoke=archive, concurrency_policy="forbid",
                      **options | {"payload": {"days": 7}})  # fmt: skip
     return service
@@ -104,7 +111,7 @@ async def test_a_call_in_one_process_becomes_work_in_another(broker: Broker, sch
 
 
 async def test_what_is_published_twice_is_worked_once(broker: Broker, schema: str) -> None:
-    """RabbitMQ remembers no ids: for ``once`` the ledger does, under ``allow`` as well."""
+    """RabbitMQ remembers no ids: for ``once``, jobs and scheduled commands the ledger does, under ``allow`` as well."""
     clock, done = ManualClock("2026-01-15T00:00:00Z"), []
     worker, gateway = (bridge(broker, schema, clock) for _ in range(2))
     enqueue, publish = gateway.queue.enqueue, gateway.bridge.publish
@@ -120,15 +127,30 @@ async def test_what_is_published_twice_is_worked_once(broker: Broker, schema: st
     gateway.queue.enqueue, gateway.bridge.publish = enqueue_twice, publish_twice
     async with gateway, await billing(done).get_instance(worker):
         await clock.advance_to("2026-02-01T02:00:01Z")
-        for name in ("toNote", "toQueue"):
+        for name in ("toNote", "toQueue", "toTally"):
             assert (await gateway.gateway.trigger(Call(f"user/1/{name}"))).answer is Answer.ACCEPTED
-        for name in ("toNote", "toQueue"):
+        for name in ("toNote", "toQueue", "toTally"):
             await ended(gateway, f"user/1/{name}")
-        for address in ("sub:user/1/note", "queue:billing.run"):
+        for address in ("sub:user/1/note", "queue:billing.run", "cmd:user/1/tally"):
             async with worker.bridge.link.channel() as channel:
                 for _ in range(500):
                     counted = await channel.queue_declare(broker.queue(address), passive=True)
                     if not counted.message_count:
                         break
                     await asyncio.sleep(0.01)
-    assert sorted(done) == ["billed 2026-02", "noted"]
+    assert sorted(done) == ["billed 2026-02", "noted", "tallied"]
+
+
+async def test_a_host_whose_clock_is_behind_delays_nothing(
+    broker: Broker, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job says by the ledger's time when it shall be seen: that is what broker and worker must go by."""
+    true, done = time.time_ns, []
+    monkeypatch.setattr(time, "time_ns", lambda: true() - 90 * 10**9)
+    ledger = f"{postgres()}?schema={schema}"
+    bridge = AmqpBridge(rabbitmq(), ledger=ledger, prefix=broker.prefix, exchange=broker.prefix)
+    async with await billing(done).get_instance(bridge):
+        call = Call("user/1/toQueue", CallKind.MANUAL, request="now")
+        assert (await bridge.gateway.trigger(call)).answer is Answer.ACCEPTED
+        await ended(bridge, "user/1/toQueue")
+    assert len(done) == 1

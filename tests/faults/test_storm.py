@@ -1,6 +1,7 @@
 """Nothing is lost, and nothing that ``forbid`` protects works twice at a time, whatever breaks.
 
-``PURISTA_FAULT_SECONDS`` says for how long (25 by default; for minutes: ``PURISTA_FAULT_SECONDS=300 make faults``).
+``PURISTA_FAULT_SECONDS`` says for how long (25 by default; for minutes: ``PURISTA_FAULT_SECONDS=300 make faults``),
+``PURISTA_FAULT_SCHEDULES`` how many schedules are due every three seconds (12).
 """
 
 from __future__ import annotations
@@ -9,36 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker
-from tests.faults.storm import storm
+from tests.faults.storm import SECONDS, Setting, storm
 from tests.services import nats, postgres, rabbitmq, redis
-from tests.subjects import Subjects
 
 
 @pytest.mark.slow
-async def test_over_rabbitmq_and_postgresql(schema: str, tmp_path: Path) -> None:
-    broker = Broker("queue:fleet.work", "sub:fleet/1/onDue", "cmd:fleet/1/fleetCommand")
-    options = {"prefix": broker.prefix, "exchange": broker.prefix}
-    try:
-        await storm("AmqpBridge", rabbitmq(), options, f"{postgres()}?schema={schema}", tmp_path)
-    finally:
-        await broker.end()
+async def test_over_rabbitmq_and_postgresql(schema: str, amqp_options: dict[str, str], tmp_path: Path) -> None:
+    ledger = f"{postgres()}?schema={schema}"
+    account = await storm(Setting("AmqpBridge", rabbitmq(), ledger, tmp_path, amqp_options))
+    assert account.faults.total() >= SECONDS / 4
 
 
 @pytest.mark.slow
-async def test_over_nats_and_postgresql(schema: str, tmp_path: Path) -> None:
-    subjects = Subjects()
-    try:
-        await storm("NatsBridge", nats(), {"prefix": subjects.prefix}, f"{postgres()}?schema={schema}", tmp_path)
-    finally:
-        await subjects.end()
+async def test_over_nats_and_postgresql(schema: str, nats_options: dict[str, str], tmp_path: Path) -> None:
+    ledger = f"{postgres()}?schema={schema}"
+    account = await storm(Setting("NatsBridge", nats(), ledger, tmp_path, nats_options))
+    assert account.faults.total() >= SECONDS / 4
 
 
 @pytest.mark.slow
-async def test_over_nats_and_redis(redis_prefix: str, tmp_path: Path) -> None:
-    """Redis itself is not killed: it keeps nothing on disk here, and promises no more."""
-    subjects = Subjects()
-    try:
-        await storm("NatsBridge", nats(), {"prefix": subjects.prefix}, f"{redis()}?prefix={redis_prefix}", tmp_path)
-    finally:
-        await subjects.end()
+async def test_over_nats_and_redis(redis_prefix: str, nats_options: dict[str, str], tmp_path: Path) -> None:
+    """This Redis is not killed: it keeps nothing on disk, and promises no more."""
+    ledger = f"{redis()}?prefix={redis_prefix}"
+    account = await storm(Setting("NatsBridge", nats(), ledger, tmp_path, nats_options))
+    assert account.faults.total() >= SECONDS / 4

@@ -130,3 +130,15 @@ async def test_who_opens_while_another_opens_waits_until_it_is_open(schema: str)
 def test_a_schema_whose_channel_would_be_too_long_is_refused() -> None:
     with pytest.raises(LedgerError, match="at most 50"):
         Database("postgresql://h/d", schema="s" * 51)
+
+
+async def test_a_connection_that_breaks_in_the_middle_of_a_commit_is_the_ledgers_error(schema: str) -> None:
+    """asyncpg calls it internal ("cannot switch to state 15; another operation (2) is in progress")."""
+    import asyncpg
+
+    database = Database(postgres(), schema=schema)
+    await database.open()
+    with pytest.raises(LedgerError, match="does not answer"):
+        async with database.connection():
+            raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+    await database.close()

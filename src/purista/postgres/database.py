@@ -114,12 +114,11 @@ class Database:
         """
         if self._pool is None:
             raise LedgerError("the database is not open")
-        import asyncpg  # noqa: PLC0415 - it is there: the pool is
 
         try:
             async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
                 yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise LedgerError(f"the database does not answer: {type(error).__name__}: {error}") from error
 
     @asynccontextmanager
@@ -143,7 +142,7 @@ class Database:
             except BaseException:
                 connection.terminate()
                 raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise LedgerError(f"the database does not answer: {type(error).__name__}: {error}") from error
         return connection
 
@@ -164,7 +163,7 @@ class Database:
                 f"expected an address like postgresql://user:password@host/database of a database that is there, got what "
                 f"raises {type(error).__name__}; write / @ : and % in a password as %2F %40 %3A %25"
             ) from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise LedgerError(f"expected a PostgreSQL database, got {type(error).__name__}: {error}") from error
 
     async def _migrate(self, connection: Any) -> None:
@@ -207,3 +206,11 @@ def _stateless(connection: Any) -> Any:
             return ""
 
     return Stateless
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """What it means that the server is away or refuses. asyncpg's internal error is one of them: a connection that breaks
+    in the middle of a commit or rollback."""
+    import asyncpg  # noqa: PLC0415 - it is there: it was asked for
+
+    return asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError

@@ -16,7 +16,15 @@ from purista.errors import HandlerError, InvalidPayload
 from purista.ledgers.base import RunRef, RunState
 from purista.messages import Address, Message, RunInfo, command_error, command_success, dump, load
 from purista.service.context import Context
-from purista.service.handlers import HandlerDef, QueueWorkerDef, SubscriptionDef, definitions_of, dumper, validator
+from purista.service.handlers import (
+    CommandDef,
+    HandlerDef,
+    QueueWorkerDef,
+    SubscriptionDef,
+    definitions_of,
+    dumper,
+    validator,
+)
 from purista.service.node import Declared, Node
 from purista.service.work import LARGEST, Handled, Worker
 
@@ -192,9 +200,10 @@ class ServiceInstance:
         )  # fmt: skip
 
     def _asks(self, definition: HandlerDef) -> bool:
-        """Whether the ledger must remember its deliveries, because what carries them does not."""
+        """Whether the ledger must remember its deliveries, because what carries them does not. Commands that are scheduled
+        are like jobs: who sent them does not expect them to be worked again."""
         carrier = self._node.queue if isinstance(definition, QueueWorkerDef) else self._node.bridge
-        return bool(definition.options.once) and not carrier.remembers
+        return not carrier.remembers and (definition.options.once or isinstance(definition, CommandDef))
 
     def _queue_of(self, target: Any) -> tuple[str, Callable[[Any], Any], int]:
         """Queue, payload check and attempts of what a handler enqueues to: a worker function or a queue's name."""

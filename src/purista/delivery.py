@@ -6,6 +6,7 @@ What belongs here: the shape that both share, so that handlers need not know wha
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ from typing import Protocol
 __all__ = ["Closeable", "Deliver", "Delivery", "Limits", "readable", "this_worker"]
 
 LONGEST_REASON = 4_000
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Delivery(Protocol):
@@ -95,4 +97,5 @@ def readable(text: str) -> str:
     """``text`` as every store can keep it: a reason may quote a file's name that is no Unicode, or a whole payload."""
     if len(text) > LONGEST_REASON:
         text = text[:LONGEST_REASON] + " …"
+    text = _UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return text.encode("utf-8", "backslashreplace").decode()

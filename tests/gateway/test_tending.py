@@ -44,3 +44,25 @@ async def test_a_ledger_that_is_away_is_asked_again(clock: ManualClock) -> None:
     task.cancel()
     assert len(tries) == 4
     assert len(recovered) == 1
+
+
+async def test_nothing_that_goes_wrong_ends_it() -> None:
+    """Nobody would start it again."""
+    clock, swept = ManualClock("2026-01-01T00:00:00Z"), 0
+
+    async def sweep() -> None:
+        nonlocal swept
+        swept += 1
+        raise Exception("as some drivers do")
+
+    async def recover() -> None:
+        raise AssertionError("not reached")
+
+    tending = asyncio.create_task(tend(sweep, recover, clock))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        await clock.advance(minutes=1)
+    assert not tending.done()
+    tending.cancel()
+    await asyncio.wait({tending})
+    assert swept >= 2

@@ -65,6 +65,11 @@ class Grant:
         """Whether its holder may do that to a schedule."""
         return scope in self.scopes and self.covers(key)
 
+    @property
+    def covers_all(self) -> bool:
+        """Whether every schedule is one of its own."""
+        return "*" in self.schedules
+
     def covers(self, key: str) -> bool:
         """Whether the schedule is one of its own. A pattern that ends early covers everything below it only with ``*``."""
         return any(_fits(pattern.split("/"), key.split("/", 2)) for pattern in self.schedules)

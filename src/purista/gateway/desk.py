@@ -62,7 +62,15 @@ class PermitDesk:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             await delivery.dead(readable(f"expected an ask about a permit, got something else: {error}"))
             return
-        await self._bridge.publish([await self._answered(message, body)])
+        if delivery.attempt > delivery.max_attempts:
+            await delivery.dead("asked that often, and never answered to the end")
+            return
+        try:
+            answer = await self._answered(message, body)
+        except (KeyError, TypeError, AttributeError) as error:  # nobody can be answered: it has no sender
+            await delivery.dead(readable(f"expected an ask about a permit, got something else: {error}"))
+            return
+        await self._bridge.publish([answer])
         await delivery.ack()
 
     async def _answered(self, message: Message, body: Any) -> Message:
@@ -111,7 +119,7 @@ class PermitDesk:
         kind, key, run, rest = wire.read_ask(ask)
         gateway = self._gateway
         if kind == "complete":
-            return await gateway.complete(key, run, rest["state"])
+            return await gateway.complete(key, run, rest["state"], rest["cause"])
         if run is None:
             raise ValueError("run: expected a text, got none")
         if kind == "begin":

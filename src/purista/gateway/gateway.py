@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -27,12 +27,13 @@ from purista.ledgers.base import (
     LedgerView,
     OccurrenceClass,
     OccurrenceRow,
+    Query,
     RunRef,
     RunState,
     Slice,
 )
 from purista.messages import new_id
-from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
+from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Spawned, Wait
 from purista.schedulers.base import Call, CallKind
 from purista.telemetry import count
 from purista.values import value
@@ -44,6 +45,8 @@ SWEEP_PER_BATCH = 8
 UNKNOWN_FOR_MS = 300_000
 """So long after a service registered, a key of it that is still unknown is refused instead of put off."""
 SWEEP_EVERY_MS = 250
+REMEMBERED_RUNS = 200
+"""A result event that comes again is looked for among so many runs, newest first."""
 BROKEN_FOR_MS = 60_000
 """A lineage that a sweep cannot decide is not looked at again so long: it must not crowd out the others."""
 REQUESTED = {CallKind.MANUAL: OccurrenceClass.MANUAL, CallKind.REPLAY: OccurrenceClass.REPLAY}
@@ -169,21 +172,28 @@ class Gateway:
         )
         return answer
 
-    async def spawn(self, key: str, ask: Spawn) -> bool:
-        """Enqueue a job as a part of a run. False: this worker's right is gone, nothing was enqueued."""
+    async def spawn(self, key: str, ask: Spawn) -> Spawned:
+        """Enqueue a job as a part of a run."""
         now = self.ledger.clock.now
         if not self.transactional:
             ask = replace(ask, message=None)  # the worker enqueues it itself, after the run knows of it
-        return True is await self._act(key, ask.run, lambda view: run_rules.spawn(view, ask, now()))
+        answer = await self._act(key, ask.run, lambda view: run_rules.spawn(view, ask, now()))
+        return answer if isinstance(answer, Spawned) else Spawned.LOST
 
-    async def complete(self, key: str, run: RunRef | None, state: RunState) -> bool:
-        """End a run because its result event came (None: the oldest open run under permits)."""
+    async def complete(self, key: str, run: RunRef | None, state: RunState, cause: str = "") -> bool:
+        """End a run because its result event came (None: the oldest open run under permits). ``cause`` identifies the event:
+        one that names no run, and comes twice, ends one.
+        """
         now = self.ledger.clock.now
 
-        def rule(view: LedgerView) -> tuple[bool, Change | None]:
-            return run_rules.complete(view, run, state, self._composer, now())
+        async def told() -> bool:
+            page = await self.ledger.history(Query(key=key, limit=REMEMBERED_RUNS))
+            return any(found.row.run_detail == run_rules.came(cause) for found in page.rows)
 
-        return True is await self._act(key, run or RunRef(""), rule)
+        def rule(view: LedgerView) -> tuple[bool, Change | None]:
+            return run_rules.complete(view, run, state, self._composer, now(), cause)
+
+        return True is await self._act(key, run or RunRef(""), rule, told if run is None and cause else None)
 
     async def end(self, key: str, report: End) -> bool:
         """Report how a delivery's work ended. False: the report is stale and changed nothing."""
@@ -195,12 +205,15 @@ class Gateway:
         key: str,
         run: RunRef,
         rule: Callable[[LedgerView], tuple[Any, Change | None]],
+        told: Callable[[], Awaitable[bool]] | None = None,
     ) -> Any:
-        """One act on one run: load, ask the pure rule, compare and set; again when somebody was faster."""
+        """One act on one run: load, ask the pure rule, compare and set; again when somebody was faster. ``told``: whether it
+        was done before.
+        """
         async with self._turns.setdefault(
             key, asyncio.Lock()
         ):  # who shares a lineage here does not overtake each other
-            done = await self._acted(key, run, rule)
+            done = await self._acted(key, run, rule, told)
         if done is None:
             return Refused("unknown schedule", unknown=True)
         answer, change, view = done
@@ -209,12 +222,18 @@ class Gateway:
         return answer
 
     async def _acted(
-        self, key: str, run: RunRef, rule: Callable[[LedgerView], tuple[Any, Change | None]]
+        self,
+        key: str,
+        run: RunRef,
+        rule: Callable[[LedgerView], tuple[Any, Change | None]],
+        told: Callable[[], Awaitable[bool]] | None,
     ) -> tuple[Any, Change | None, LedgerView] | None:
         for _ in range(STALE_TRIES):
             view = (await self.ledger.load([key], [run]))[0]
             if view is None:
                 return None
+            if told is not None and await told():
+                return True, None, view
             answer, change = rule(view)
             if change is None or (await self.ledger.commit([change]))[0]:
                 return answer, change, view

@@ -9,9 +9,9 @@ from purista.gateway.confirm import published
 from purista.gateway.decide import Answer, Plan
 from purista.gateway.slots import CLOCK_SKEW_MS, Standing, blocking, exclusive, over, slot_free_at, standing
 from purista.ledgers.base import Change, Decision, LedgerView, Part, Run, RunRef, RunState, Settled
-from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
+from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Spawned, Wait
 
-__all__ = ["PERMIT_MS", "begin", "complete", "end", "renew", "spawn"]
+__all__ = ["PERMIT_MS", "begin", "came", "complete", "end", "renew", "spawn"]
 
 PERMIT_MS = 30_000
 _SENT = (Decision.PUBLISHED, Decision.CLAIMED)
@@ -104,19 +104,19 @@ def renew(
     return Renewed(now + permit_ms, run.row.run is RunState.SUPERSEDED), change
 
 
-def spawn(view: LedgerView, ask: Spawn, now: int) -> tuple[bool, Change | None]:
-    """Make a job part of the run, in the commit that enqueues it. False: the right to do so is gone."""
+def spawn(view: LedgerView, ask: Spawn, now: int) -> tuple[Spawned, Change | None]:
+    """Make a job part of the run, in the commit that enqueues it."""
     run = _find(view, ask.run)
-    if run is None:
-        return False, None
+    if run is None or ask.child.run != run.row.occurrence_id:
+        return Spawned.LOST, None
     parent = _part(run, ask.part, "")
     if ask.fence is not None and (parent.fence != ask.fence or parent.state != "working"):
-        return False, None  # a child of an ended run would be refused, and lost
+        return Spawned.LOST, None  # a child of an ended run would be refused, and lost
     known = any(p.part == ask.child.part for p in run.parts)
     if known:
-        return True, None  # a retried parent repeats its children's ids
+        return Spawned.KNOWN, None
     outbox = () if ask.message is None else (ask.message,)
-    return True, change_of(view, [_with(run, ask.child)], now=now, outbox=outbox)
+    return Spawned.NEW, change_of(view, [_with(run, ask.child)], now=now, outbox=outbox)
 
 
 def end(view: LedgerView, report: End, composer: Composer, now: int) -> tuple[bool, Change | None]:
@@ -126,7 +126,8 @@ def end(view: LedgerView, report: End, composer: Composer, now: int) -> tuple[bo
         return False, None
     part = _part(run, report.part, report.address)
     if report.fence is not None and (part.fence != report.fence or part.state != "working"):
-        return False, None
+        told = part.state == "ended" and (part.fence, part.outcome) == (report.fence, report.outcome)
+        return told, None  # told before, and the answer was lost
     if report.outcome is None:
         part = replace(part, state="pending", permit_until=None, detail=report.detail)
     else:
@@ -139,7 +140,7 @@ def end(view: LedgerView, report: End, composer: Composer, now: int) -> tuple[bo
 
 
 def complete(
-    view: LedgerView, ref: RunRef | None, state: RunState, composer: Composer, now: int
+    view: LedgerView, ref: RunRef | None, state: RunState, composer: Composer, now: int, cause: str = ""
 ) -> tuple[bool, Change | None]:
     """End a run because its result event came. ``ref`` None means the oldest open one. False: there is none.
 
@@ -152,9 +153,14 @@ def complete(
         return False, None
     working = [p for p in run.parts if p.state == "working" and (p.permit_until or 0) + CLOCK_SKEW_MS > now]
     row = published(view, run).row
-    row = replace(row, run=state, run_ended_at=now, run_detail="its result event came", open=2 if working else 0)
+    row = replace(row, run=state, run_ended_at=now, run_detail=came(cause), open=2 if working else 0)
     parts = tuple(p if p.state == "ended" or p in working else _over(p, state, now) for p in run.parts)
     return True, _settled(view, run, Run(row, parts), composer, now, ())
+
+
+def came(cause: str) -> str:
+    """What a run that its result event ended says, and by which event it can be told that this one did."""
+    return f"its result event came ({cause})" if cause else "its result event came"
 
 
 def _settled(

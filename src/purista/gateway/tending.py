@@ -29,4 +29,8 @@ async def tend(
                 recovered = clock.now()
         except (PuristaError, OSError) as error:
             log.warning("cannot look after what is due: %s", error, extra={"action": "tend_failed"})
+        except Exception:
+            log.exception(
+                "cannot look after what is due", extra={"action": "tend_failed"}
+            )  # nobody would start it again
         await clock.sleep(SWEEP_SECONDS)

@@ -76,8 +76,8 @@ class PostgresLedger:
         self._contracts: dict[tuple[str, int], tuple[Contract, ...]] = {}
         self._subscribers: dict[str, tuple[str, ...]] = {}
         self._registry = ""
-        self._batcher = Batcher(self._send)
-        self._lazily = Batcher(partial(self._send, statement=sql.COMMIT_LAZILY))
+        self._batcher = Batcher(self._send, _poisoned)
+        self._lazily = Batcher(partial(self._send, statement=sql.COMMIT_LAZILY), _poisoned)
 
     @property
     def notes(self) -> PostgresNotes:
@@ -270,6 +270,11 @@ async def _commit(connection: Any, changes: Sequence[Change], statement: str = s
         _columns(lineages, 8), _columns(rows, len(sql.OCCURRENCE_TYPES)), _columns(parts, len(sql.PART_TYPES))
     )
     return {row[0] for row in await connection.fetch(statement, *columns)}
+
+
+def _poisoned(error: Exception) -> bool:
+    """Whether a value is to blame (SQLSTATE class 22), not the server."""
+    return str(getattr(error.__cause__, "sqlstate", None)).startswith("22")
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -24,11 +24,16 @@ class Batcher:
     """Gathers what comes while a batch is on its way, and sends it as the next one.
 
     Of several changes of one lineage only the first goes into a batch: the next one is decided by what that left.
-    ``send`` gets changes of different lineages; it answers which of them won.
+    ``send`` gets changes of different lineages; it answers which of them won. ``poisoned`` tells of an error whether it lies
+    in what was sent: then each goes alone, so that one does not fail the others.
     """
 
-    def __init__(self, send: Callable[[Sequence[Change], Sequence[Counted]], Awaitable[set[str]]]) -> None:
-        self._send = send
+    def __init__(
+        self,
+        send: Callable[[Sequence[Change], Sequence[Counted]], Awaitable[set[str]]],
+        poisoned: Callable[[Exception], bool],
+    ) -> None:
+        self._send, self._poisoned = send, poisoned
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self.batches = 0
@@ -44,18 +49,24 @@ class Batcher:
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                batch = self._next()
-                try:
-                    await self._one(batch)
-                except Exception as error:  # noqa: BLE001 - handed to the callers, never swallowed
-                    for waiting in batch:
-                        if not waiting.future.done():
-                            waiting.future.set_exception(error)
+                await self._tried(self._next())
         finally:
             self._task = None
             left, self._waiting = self._waiting, []
             for waiting in left:  # only where this task was cancelled: its loop ends
                 waiting.future.cancel()
+
+    async def _tried(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            await self._one(batch)
+        except Exception as error:  # noqa: BLE001 - handed to the callers, never swallowed
+            if len(batch) > 1 and self._poisoned(error):
+                for waiting in batch:
+                    await self._tried([waiting])
+                return
+            for waiting in batch:
+                if not waiting.future.done():
+                    waiting.future.set_exception(error)
 
     def _next(self) -> list[_Waiting]:
         """The next batch: in order, without two changes of one lineage from different callers."""

@@ -151,7 +151,7 @@ def _without(lineage: str, row: OccurrenceRow) -> tuple[Any, ...]:
 
 
 async def _purge_notes(server: Server, before: int) -> int:
-    """Calls that decided nothing, and workers that were not seen for long."""
+    """Calls that decided nothing, workers that were not seen for long, and what people did."""
     gone, day, name = 0, to_iso(before)[:10], server.name
     for field in await server.do("HKEYS", name("calls")):
         if field.split(_SEPARATOR)[1] < day:
@@ -161,6 +161,12 @@ async def _purge_notes(server: Server, before: int) -> int:
         for text in await server.do("LRANGE", recent, 0, -1):
             if json.loads(text)[0] < before:
                 gone += int(await server.do("LREM", recent, 1, text))
+        if not await server.do("EXISTS", recent):
+            await server.do("SREM", name("called"), key)  # who calls now is added again with the call itself
+    for text in await server.do("LRANGE", name("audit"), 0, -1):
+        if json.loads(text)[0] >= before:
+            break  # in the order in which it happened
+        gone += int(await server.do("LREM", name("audit"), 1, text))
     workers = await server.do("HGETALL", name("workers"))
     seen = workers if isinstance(workers, dict) else dict(zip(workers[::2], workers[1::2], strict=True))
     for field, at in seen.items():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from purista.ledgers.base import Outgoing, Part, RunRef, RunState, Settled
 
-__all__ = ["Begin", "End", "Granted", "Permits", "Refused", "Renewed", "Spawn", "Wait"]
+__all__ = ["Begin", "End", "Granted", "Permits", "Refused", "Renewed", "Spawn", "Spawned", "Wait"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class Spawn:
     fence: int | None
     child: Part
     message: Outgoing | None
+
+
+class Spawned(StrEnum):
+    """What became of it."""
+
+    NEW = "new"
+    KNOWN = "known"  # the run had this job already: a retried parent repeats its children's ids
+    LOST = "lost"  # the worker's right is gone; nothing was enqueued
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +103,15 @@ class Permits(Protocol):
         """Hold on to a permit before it expires."""
         ...
 
-    async def spawn(self, key: str, ask: Spawn) -> bool:
-        """Make a job part of a run. False: this worker's right is gone."""
+    async def spawn(self, key: str, ask: Spawn) -> Spawned:
+        """Make a job part of a run."""
         ...
 
-    async def complete(self, key: str, run: RunRef | None, state: RunState) -> bool:
-        """Tell that a run's result event came (None: of the oldest open run). False: no such run is open."""
+    async def complete(self, key: str, run: RunRef | None, state: RunState, cause: str = "") -> bool:
+        """Tell that a run's result event came (None: of the oldest open run). False: no such run is open.
+
+        ``cause`` identifies the event: told twice, it ends one run.
+        """
         ...
 
     async def end(self, key: str, report: End) -> bool:

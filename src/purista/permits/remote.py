@@ -11,13 +11,14 @@ from purista.clock import Clock
 from purista.errors import BridgeError, HandlerError, InvokeTimeout, RegistrationError, UnhandledError
 from purista.ledgers.base import RunRef, RunState
 from purista.messages import Address, Message, command, dump, new_id
-from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait, wire
+from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Spawned, Wait, wire
 
 __all__ = ["RemotePermits"]
 
 log = logging.getLogger("purista.permits")
 ANSWER_SECONDS = 5.0
-REGISTER_SECONDS = 30.0
+REGISTER_SECONDS = 10.0
+REGISTER_TRIES = 6
 REPORT_TRIES = 4
 
 Invoke = Callable[[Message, float], Coroutine[Any, Any, Any]]
@@ -50,17 +51,17 @@ class RemotePermits:
         renewed: Renewed | Refused = _one_of(answer, Renewed, Refused)
         return renewed
 
-    async def spawn(self, key: str, ask: Spawn) -> bool:
+    async def spawn(self, key: str, ask: Spawn) -> Spawned:
         """See :class:`~purista.permits.Permits`."""
         body = wire.write_ask(
-            "spawn", key, ask.run, part=ask.part, fence=ask.fence, childRun=ask.child.run, childPart=ask.child.part,
-            childAddress=ask.child.address,
+            "spawn", key, ask.run, part=ask.part, fence=ask.fence, childPart=ask.child.part, childAddress=ask.child.address,
         )  # fmt: skip
-        return bool(_one_of(await self._ask(body, self._clock.now()), bool))
+        spawned: Spawned = _one_of(await self._ask(body, self._clock.now()), Spawned)
+        return spawned
 
-    async def complete(self, key: str, run: RunRef | None, state: RunState) -> bool:
+    async def complete(self, key: str, run: RunRef | None, state: RunState, cause: str = "") -> bool:
         """See :class:`~purista.permits.Permits`."""
-        body = wire.write_ask("complete", key, run, state=state.value)
+        body = wire.write_ask("complete", key, run, state=state.value, cause=cause or None)
         return bool(_one_of(await self._report(body), bool))
 
     async def end(self, key: str, report: End) -> bool:
@@ -83,18 +84,21 @@ class RemotePermits:
         body = {"ask": "register", "service": service, "version": version, "manifest": manifest,
                 "subscriptions": [list(pair) for pair in subscriptions]}  # fmt: skip
         try:
-            return bool(_one_of(await self._report(body, REGISTER_SECONDS), bool))
+            return bool(_one_of(await self._report(body, REGISTER_SECONDS, REGISTER_TRIES), bool))
         except BridgeError as error:
             raise RegistrationError(f"{service}/{version} was not registered: {error}") from error
 
-    async def _report(self, body: dict[str, Any], timeout: float = ANSWER_SECONDS) -> Any:
-        for left in range(REPORT_TRIES - 1, -1, -1):
+    async def _report(self, body: dict[str, Any], timeout: float = ANSWER_SECONDS, tries: int = REPORT_TRIES) -> Any:
+        for left in range(tries - 1, -1, -1):
             try:
                 return await self._ask(body, self._clock.now(), timeout)
             except InvokeTimeout:
                 if not left:
                     raise
-                log.warning("no gateway answers; the report is sent again", extra={"action": "report_again"})
+                log.warning(
+                    "no gateway of the group %s answers (%s); asked again", self._receiver.target, body["ask"],
+                    extra={"action": "report_again"},
+                )  # fmt: skip
         raise AssertionError("unreachable")
 
     async def _ask(self, body: dict[str, Any], now: int, timeout: float = ANSWER_SECONDS) -> Any:

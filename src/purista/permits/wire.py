@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from purista.ledgers.base import Part, RunRef, RunState
-from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Wait
+from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Spawned, Wait
 
 __all__ = ["SERVICE", "VERSION", "address_of", "read_answer", "read_ask", "write_answer", "write_ask"]
 
@@ -17,7 +17,7 @@ SERVICE, VERSION = "purista-gateway", "1"
 LONGEST = 8_000  # characters of any text
 LARGEST = 1 << 53  # more is no exact number in JSON
 Ask = Begin | End | Spawn
-Answer = Granted | Wait | Refused | Renewed | bool
+Answer = Granted | Wait | Refused | Renewed | Spawned | bool
 
 
 def address_of(group: str) -> str:
@@ -63,6 +63,8 @@ def write_answer(answer: Answer) -> dict[str, Any]:
             return {"wait": {"retryAfterMs": answer.retry_after_ms, "why": answer.why}}
         case Refused():
             return {"refused": {"why": answer.why, "unknown": answer.unknown}}
+        case Spawned():
+            return {"spawned": answer.value}
         case _:
             return {"done": bool(answer)}
 
@@ -86,6 +88,8 @@ def read_answer(answer: Any, now: int) -> Answer:
                 return Wait(_number(body, "retryAfterMs"), _text(body, "why"))
             if name == "refused":
                 return Refused(_text(body, "why"), body.get("unknown") is True)
+        if name == "spawned" and isinstance(body, str):
+            return Spawned(body)
     raise ValueError("expected an answer about a permit, got something else")
 
 
@@ -98,12 +102,12 @@ def _renew(ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spawn(ask: dict[str, Any]) -> dict[str, Any]:
-    child = Part(_text(ask, "childRun"), _text(ask, "childPart"), _text(ask, "childAddress"))
+    child = Part(_text(ask, "run"), _text(ask, "childPart"), _text(ask, "childAddress"))
     return {"part": _text(ask, "part"), "fence": _optional(ask, "fence"), "child": child, "message": None}
 
 
 def _complete(ask: dict[str, Any]) -> dict[str, Any]:
-    return {"state": _state(ask, "state")}
+    return {"state": _state(ask, "state"), "cause": _text(ask, "cause") if "cause" in ask else ""}
 
 
 def _end(ask: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +127,8 @@ def _text(body: dict[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or len(value) > LONGEST:
         raise ValueError(f"{name}: expected a text of at most {LONGEST} characters, got {type(value).__name__}")
+    if "\x00" in value or value.encode("utf-8", "replace").decode() != value:
+        raise ValueError(f"{name}: expected a text that every store can keep, got a NUL or half a character")
     return value
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from purista.clock import from_iso, to_datetime, to_ms
 from purista.delivery import Delivery
 from purista.errors import BridgeError
-from purista.ledgers.base import Outgoing, Part, RunRef
+from purista.ledgers.base import Outgoing, Part, RunRef, RunState
 from purista.messages import (
     Address,
     Message,
@@ -29,7 +29,7 @@ from purista.messages import (
     schedule_of,
     traced,
 )
-from purista.permits import Spawn
+from purista.permits import End, Spawn, Spawned
 from purista.queues.base import Enqueued
 from purista.service.node import Node
 from purista.telemetry import passed_on
@@ -189,12 +189,18 @@ class Context:
         outgoing = Outgoing(self._run.run, dump(message), ((message["id"], address),), due, max_attempts)
         child = Part(self._run.run, message["id"], address)
         ask = Spawn(RunRef(self._run.run, self._run.at), self._delivery.id, self._fence, child, outgoing)
-        if not await self._node.permits.spawn(self._run.key, ask):
+        spawned = await self._node.permits.spawn(self._run.key, ask)
+        if spawned is Spawned.LOST:
             from purista.errors import StaleFence  # noqa: PLC0415 - the rare path
 
             raise StaleFence(f"the right to work {self._run.run} was lost; the job was not enqueued")
         if not self._node.permits.transactional:
-            _raise_failed(await self._node.queue.enqueue([message]))
+            (put,) = await self._node.queue.enqueue([message])
+            _raise_failed([put])
+            if put.duplicate and spawned is Spawned.NEW:  # another run's job has this key: nobody would end ours
+                detail = "a job with this idempotency key was there already"
+                report = End(ask.run, child.part, address, None, RunState.FINISHED, detail)
+                await self._node.permits.end(self._run.key, report)
         return str(message["id"])
 
 

@@ -168,7 +168,7 @@ class ServiceInstance:
             except (ValueError, TypeError, RecursionError) as error:
                 await delivery.dead(readable(f"expected a result event, got something else: {error}"))
                 return
-            await self._node.permits.complete(key, ref, state)
+            await self._node.permits.complete(key, ref, state, delivery.id)
             await delivery.ack()
 
         return deliver

@@ -50,7 +50,9 @@ async def test_only_who_may_sees_and_only_what_he_may():
         assert (await d.client.get("/metrics")).status_code == 401
         assert (await d.bear(NARROW, "/metrics", method="GET")).status_code == 403
         assert KEY in (await d.bear("scraper-0123456789-abcdefghijklmnopqrstu", "/metrics", method="GET")).text
-        assert KEY not in (await d.bear("othersc-0123456789-abcdefghijklmnopqrstu", "/metrics", method="GET")).text
+        told = (await d.bear("othersc-0123456789-abcdefghijklmnopqrstu", "/metrics", method="GET")).text
+        assert KEY not in told
+        assert {name for name, *_ in read(told)} <= {"purista_overdue_seconds"}, "counters name everybody's handlers"
 
 
 async def test_without_the_library_the_lag_is_still_shown(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from purista.auth.grant import Grant, Scope
 from purista.contract.manifest import load_manifest
-from purista.errors import MissingExtra
+from purista.errors import LedgerError, MissingExtra
 from purista.gateway.http.app import http_gateway
 from purista.ledgers.base import RunState
 from tests.gateway.house import house, ms
@@ -78,7 +79,9 @@ async def test_the_manifest_has_what_the_credential_may_see():
         assert load_manifest(less.content).schedules == ()
 
 
-@pytest.mark.parametrize("operation", [scope for scope in Scope if scope not in (Scope.HISTORY, Scope.MANIFEST)])
+@pytest.mark.parametrize(
+    "operation", [scope for scope in Scope if scope not in (Scope.HISTORY, Scope.MANIFEST, Scope.METRICS)]
+)
 async def test_every_operation_needs_its_own_scope(operation):
     words = {"pause": {"reason": "x"}, "backfill": {"from": "2026-06-01T09:00:00Z"}, "run": {"request": "r"}}
     for scopes, allowed in (([operation], True), ([scope for scope in Scope if scope is not operation], False)):
@@ -214,3 +217,38 @@ def test_answers_do_not_wait_for_acknowledgements():
 
     with _listening("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP
+
+
+async def test_a_backfill_that_is_sent_again_fills_once():
+    """``again`` fills what is filled: the same signed message must not do it each time."""
+    async with door(concurrency_policy="allow") as d:
+        d.house.at("10:00")
+        await d.house.call()
+        d.house.at("10:10")
+        words = {"from": "2026-06-01T10:00:00Z", "to": "2026-06-01T10:05:00Z", "again": True, "force": True}
+        for _ in range(3):
+            await d.house.work()
+            answers = await d.post("backfill", id="captured", **words)
+            assert answers.status_code in (200, 202)
+        assert len([row for row in await d.house.rows() if row.occurrence_class == "replay"]) == 1
+        await d.house.work()
+        assert (await d.post("backfill", id="another", **words)).json()["published"] == 1
+
+
+async def test_the_same_signed_pause_three_times_at_once_is_one():
+    async with door() as d:
+        answers = await asyncio.gather(*(d.post("pause", id="one", reason="x") for _ in range(3)))
+        assert sorted(answer.json()["answer"] for answer in answers) == ["duplicate", "duplicate", "paused"]
+
+
+async def test_what_failed_may_be_sent_again(monkeypatch):
+    async with door() as d:
+        commit = d.house.bridge.ledger.commit
+
+        async def away(*arguments, **options):
+            raise LedgerError("away")
+
+        monkeypatch.setattr(d.house.bridge.ledger, "commit", away)
+        assert (await d.post("pause", id="one", reason="x")).status_code == 503
+        monkeypatch.setattr(d.house.bridge.ledger, "commit", commit)
+        assert (await d.post("pause", id="one", reason="x")).json()["answer"] == "paused"

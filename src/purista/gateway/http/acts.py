@@ -107,7 +107,9 @@ async def backfill(asked: Asked) -> Answered:
             if len(chosen) > body.max:
                 break
     more, chosen = len(chosen) > body.max, chosen[: body.max]
-    filled, left, wait = (0, False, None) if body.dry_run else await _fill(asked, chosen, force=body.force)
+    filled, left, wait = (0, False, None)
+    if not body.dry_run:
+        filled, left, wait = await _fill(asked, chosen, force=body.force, again=body.again)
     document = {
         "schedule": asked.key, "dryRun": body.dry_run, "published": filled, "left": left or more, "retryAfterMs": wait,
         "slots": [{"scheduledAt": to_iso(s.at), "state": str(s.state), "reason": s.reason} for s in chosen],
@@ -115,11 +117,18 @@ async def backfill(asked: Asked) -> Answered:
     return Answered(202 if filled else 200, document)
 
 
-async def _fill(asked: Asked, wanted: Sequence[Slot], *, force: bool) -> tuple[int, bool, int | None]:
-    """How many were published, whether some are left, and when to ask for them (ms)."""
+async def _fill(
+    asked: Asked, wanted: Sequence[Slot], *, force: bool, again: bool = False
+) -> tuple[int, bool, int | None]:
+    """How many were published, whether some are left, and when to ask for them (ms).
+
+    ``again`` fills what is filled: the signed message names such a replay, so that the same message once more is a duplicate.
+    """
     filled = 0
     for slot in wanted:
-        call = Call(asked.key, CallKind.REPLAY, slot.at, slot.request, asked.source, force=force)
+        named = again and asked.caller.message
+        request = f"{to_iso(slot.at)}#{asked.caller.message}" if named else slot.request
+        call = Call(asked.key, CallKind.REPLAY, slot.at, request, asked.source, force=force)
         reply = await asked.gateway.trigger(call)
         if reply.answer in (Answer.RETRY, Answer.REFUSED):
             return filled, True, reply.retry_after_ms
@@ -161,5 +170,7 @@ async def manifest(asked: Asked) -> Answered:
 
 async def metrics(asked: Asked) -> Answered:
     """How far each schedule is behind that the caller may see, and what this process has counted."""
-    text = await behind(asked.gateway.ledger, seen=asked.caller.grant.covers)
-    return Answered(200, text + counted.text(), media=counted.CONTENT_TYPE)
+    grant = asked.caller.grant
+    text = await behind(asked.gateway.ledger, seen=grant.covers)
+    process = counted.text() if grant.covers_all else ""  # its labels name everybody's handlers
+    return Answered(200, text + process, media=counted.CONTENT_TYPE)

@@ -170,8 +170,16 @@ class HttpGateway:
             return self._refused(NotAllowed(f"{grant.id} may not do that"))
         if operation.once and self._remembered.before(grant.id, caller.message):
             return _before(key)
+        if operation.once:
+            self._remembered.begin(grant.id, caller.message)
+        answered = await self._acted(operation, Asked(self.gateway, caller, key, words, query))
+        if operation.once and answered.status >= 400:
+            self._remembered.failed(grant.id, caller.message)
+        return answered
+
+    async def _acted(self, operation: Operation, asked: Asked) -> Answered:
         try:
-            answered = await operation.act(Asked(self.gateway, caller, key, words, query))
+            return await operation.act(asked)
         except UnknownSchedule:
             return fault(404)
         except LedgerError as error:
@@ -180,9 +188,6 @@ class HttpGateway:
         except Exception:
             log.exception("cannot answer", extra={"action": "failed"})
             return fault(500)
-        if operation.once:
-            self._remembered.done(grant.id, caller.message)
-        return answered
 
     async def _keys(self) -> bool:
         return await self._credentials.ready()

@@ -77,7 +77,11 @@ class Remembered:
             self._seen.popitem(last=False)
         return bool(message) and (whose, message) in self._seen
 
-    def done(self, whose: str, message: str) -> None:
-        """It was carried out."""
+    def begin(self, whose: str, message: str) -> None:
+        """It is being carried out: the same one beside it is not."""
         if message:
             self._seen[whose, message] = self._clock.now()
+
+    def failed(self, whose: str, message: str) -> None:
+        """It was not carried out, and may come again."""
+        self._seen.pop((whose, message), None)

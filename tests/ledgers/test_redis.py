@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -69,3 +70,22 @@ async def test_the_clock_is_the_servers(redis_prefix: str) -> None:
     async with RedisLedger(Server(redis(), prefix=redis_prefix)) as ledger:
         seconds, micros = await ledger.server.do("TIME")
         assert abs(ledger.clock.now() - (int(seconds) * 1000 + int(micros) // 1000)) < 2_000
+
+
+async def test_a_purge_leaves_no_notes_behind(redis_prefix: str) -> None:
+    from purista.gateway import pauses
+    from purista.ledgers.base import Counted
+
+    clock = ManualClock("2026-01-01T00:00:00Z")
+    server = Server(redis(), prefix=redis_prefix)
+    async with RedisLedger(server, clock=clock) as ledger:
+        await ledger.commit([born("l1")])
+        await pauses.pause(ledger, KEY, by="alice", reason="x")
+        await ledger.commit([], [Counted(KEY, clock.now(), "not_due")])
+        assert await server.do("LLEN", server.name("audit")) > 0
+        clock.jump(clock.now() + 3 * 86_400_000)
+        await pauses.pause(ledger, KEY, by="bob", reason="y")
+        assert await ledger.purge(clock.now(), 100) > 0
+        left = [json.loads(text) for text in await server.do("LRANGE", server.name("audit"), 0, -1)]
+        assert [entry[3] for entry in left] == ["bob"]
+        assert await server.do("SMEMBERS", server.name("called")) in ([], set())

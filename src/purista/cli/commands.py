@@ -242,7 +242,7 @@ def run_(
     from purista.cli.history import run_now  # noqa: PLC0415 - only this command pays for it
 
     async def work() -> int:
-        async with ctx.obj.desk(ledger, app) as desk, desk.acting() as gateway:
+        async with ctx.obj.desk(ledger, app, writes=True) as desk, desk.acting() as gateway:
             return await run_now(gateway, Output(as_json=as_json), key=key, request=request, force=force)
 
     return _async(work())

@@ -64,23 +64,27 @@ class Session:
         )
 
     @asynccontextmanager
-    async def desk(self, ledger: str | None, app: str | None = None) -> AsyncIterator[Desk]:
-        """The ledger, open: a file, a ``postgresql://`` address, or that of the app's bridge.
+    async def desk(self, ledger: str | None, app: str | None = None, *, writes: bool = False) -> AsyncIterator[Desk]:
+        """The ledger, open: a file, a ``postgresql://`` or ``redis://`` address, or that of the app's bridge. None is made.
+        Who ``writes`` into it must mean its environment, where ``PURISTA_ENVIRONMENT`` names one.
 
-        :raises purista.errors.LedgerError: there is none, or it cannot be read.
+        :raises purista.errors.LedgerError: there is none, it cannot be read, or it is another environment's.
         """
         place = self._place(ledger, app)
         if isinstance(place, Assembly):
+            existing = getattr(place.ledger, "existing", None)
+            if existing is not None:
+                existing()
             async with place.ledger:
                 yield Desk(place.ledger, place)
             return
+        environment = os.environ.get("PURISTA_ENVIRONMENT", "").strip() or None if writes else None
         if "://" in place:
-            async with ledger_at(place, None, self.clock) as opened:
+            async with ledger_at(place, environment, self.clock, create=False) as opened:
                 yield Desk(opened)
             return
-        async with SqliteLedger(
-            SqliteFile(place, environment=None, create=False), clock=self.clock, deliver=None
-        ) as opened:
+        file = SqliteFile(place, environment=environment, create=False)
+        async with SqliteLedger(file, clock=self.clock, deliver=None) as opened:
             yield Desk(opened)
 
     def _place(self, ledger: str | None, app: str | None) -> str | Assembly:

@@ -35,12 +35,12 @@ def _finish(work: Coroutine[Any, Any, int]) -> int:
 
 def on_ledger(
     ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
-    work: Callable[[OpenLedger, Output], Awaitable[int]],
+    work: Callable[[OpenLedger, Output], Awaitable[int]], *, writes: bool = False,
 ) -> int:  # fmt: skip
     """Open the ledger, do the work, close it."""
 
     async def answer() -> int:
-        async with ctx.obj.desk(ledger, app) as desk:
+        async with ctx.obj.desk(ledger, app, writes=writes) as desk:
             return await work(desk.ledger, Output(as_json=as_json))
 
     return _finish(answer())
@@ -53,7 +53,7 @@ def on_gateway(
     """Open ledger and bridge, do what may publish, close them."""
 
     async def answer() -> int:
-        async with ctx.obj.desk(ledger, app) as desk, desk.acting() as gateway:
+        async with ctx.obj.desk(ledger, app, writes=True) as desk, desk.acting() as gateway:
             return await work(gateway, Output(as_json=as_json))
 
     return _finish(answer())
@@ -151,9 +151,8 @@ def pause(
 
     end = parse_bound(until, "--until")
 
-    return on_ledger(
-        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, key=key, reason=reason, until=end, by=by)
-    )
+    wish: dict[str, Any] = {"key": key, "reason": reason, "until": end, "by": by}
+    return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish), writes=True)
 
 
 def resume(

@@ -110,7 +110,7 @@ async def _behind(
 ) -> AsyncIterator[tuple[Gateway, Mapping[str, Probe]]]:
     """A ledger that is named, else the bridge of the app. No service is started: handlers are workers' affair."""
     if ledger is not None or not session.names_app(app):
-        async with session.desk(ledger) as desk, desk.acting() as gateway:
+        async with session.desk(ledger, writes=True) as desk, desk.acting() as gateway:
             yield gateway, {}
         return
     bridge = session.load(app).bridge

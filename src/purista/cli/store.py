@@ -75,8 +75,9 @@ def dead_requeue(
     from purista.cli.dead import requeue as work  # noqa: PLC0415 - only this command pays for it
 
     return on_ledger(
-        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, ids=ids or [], everything=everything)
-    )
+        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, ids=ids or [], everything=everything),
+        writes=True,
+    )  # fmt: skip
 
 
 def backup(
@@ -124,5 +125,6 @@ def purge(
     from purista.cli.keep import purge as work  # noqa: PLC0415 - only this command pays for it
 
     return on_ledger(
-        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, payloads=payloads, records=records)
-    )
+        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, payloads=payloads, records=records),
+        writes=True,
+    )  # fmt: skip

@@ -84,6 +84,10 @@ class PostgresLedger:
         """See :class:`~purista.ledgers.base.Ledger`."""
         return PostgresNotes(self.database)
 
+    def existing(self) -> None:
+        """From now on, open only what is there."""
+        self.database.create = False
+
     async def __aenter__(self) -> PostgresLedger:
         await self.database.open()
         async with self.database.connection() as connection:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from purista.clock import Clock
-from purista.errors import LedgerMismatch
+from purista.errors import LedgerError, LedgerMismatch
 from purista.ledgers.base import (
     Change,
     Contract,
@@ -32,6 +32,7 @@ from purista.ledgers.redis_records import history, purge
 from purista.ledgers.redis_writes import Compare, Write, of_change, of_counts, of_registration
 from purista.ledgers.rows import contract_from_row, event_of, occurrence_from_row, part_from_row, pause_from_text
 from purista.redis.server import Script, Server, clock_of, pairs
+from purista.settings import Settings
 
 if TYPE_CHECKING:
     from purista.ledgers.redis_notes import RedisNotes
@@ -110,11 +111,14 @@ class RedisLedger:
     """A :class:`~purista.ledgers.base.Ledger` over a :class:`~purista.redis.server.Server`.
 
     A claim keeps what its message is made of, until a bridge has confirmed it. ``clock`` None: the server's time.
-    ``environment`` None takes whichever the prefix belongs to.
+    ``environment`` None takes whichever the prefix belongs to; ``create=False`` opens only what is there.
     """
 
-    def __init__(self, server: Server, *, environment: str | None = "default", clock: Clock | None = None) -> None:
+    def __init__(
+        self, server: Server, *, environment: str | None = "default", clock: Clock | None = None, create: bool = True
+    ) -> None:
         self.server = server
+        self._create = create
         self._server, self.clock = clock_of(clock)
         self.ledger_id = ""
         self.environment = environment or ""
@@ -144,14 +148,25 @@ class RedisLedger:
     async def __aexit__(self, *_: object) -> None:
         await self.server.close()
 
-    async def _begin(self) -> None:
+    def existing(self) -> None:
+        """From now on, open only what is there."""
+        self._create = False
+
+    async def _made(self) -> None:
         meta = self.server.name("meta")
-        for field, value in (
-            ("ledger_id", secrets.token_hex(8)),
-            ("environment", self._wanted or "default"),
-            ("registry", "0"),
-        ):
+        if not self._create:
+            if await self.server.do("HGET", meta, "ledger_id") is None:
+                raise LedgerError(
+                    f"expected a ledger under prefix {self.server.prefix!r}, found none; start the service once (purista "
+                    "worker or serve), or correct PURISTA_LEDGER"
+                )
+            return
+        environment = self._wanted or Settings.read().environment
+        for field, value in (("ledger_id", secrets.token_hex(8)), ("environment", environment), ("registry", "0")):
             await self.server.do("HSETNX", meta, field, value)
+
+    async def _begin(self) -> None:
+        await self._made()
         await self.load([])
         if self._wanted is not None and self.environment != self._wanted:
             raise LedgerMismatch(

@@ -1,0 +1,132 @@
+"""Ledgers on servers: none is made by looking at it, and each belongs to one environment."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from purista.app import App
+from purista.cli.exits import UNAVAILABLE
+from purista.clock import SystemClock
+from purista.distributed import AmqpBridge, ledger_at
+from tests.cli.conftest import Purista
+from tests.services import postgres, rabbitmq, redis
+
+KINDS = ("postgres", "redis")
+
+
+async def _drop(name: str) -> None:
+    import asyncpg
+    import redis.asyncio as client_of
+
+    connection = await asyncpg.connect(postgres())
+    await connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+    await connection.close()
+    client = client_of.from_url(redis())
+    async for key in client.scan_iter(f"{{{name}}}:*", count=1_000):
+        await client.delete(key)
+    await client.aclose()
+
+
+async def _there(name: str, kind: str) -> bool:
+    import asyncpg
+    import redis.asyncio as client_of
+
+    if kind == "postgres":
+        connection = await asyncpg.connect(postgres())
+        found = await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", name)
+        await connection.close()
+        return bool(found)
+    client = client_of.from_url(redis())
+    keys = [key async for key in client.scan_iter(f"{{{name}}}:*", count=1_000)]
+    await client.aclose()
+    return bool(keys)
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A schema and a prefix of this test's own."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield name
+    asyncio.run(_drop(name))
+
+
+def address(name: str, kind: str) -> str:
+    return f"{postgres()}?schema={name}" if kind == "postgres" else f"{redis()}?prefix={name}"
+
+
+@pytest.fixture
+def made(name: str) -> Callable[..., str]:
+    """Makes a ledger; with ``services`` also their contracts."""
+
+    def made(kind: str, environment: str = "production", *services: object) -> str:
+        place = address(name, kind)
+
+        async def make() -> None:
+            async with ledger_at(place, environment, SystemClock()):
+                pass
+            if services:
+                bridge = AmqpBridge(rabbitmq(), ledger=place, environment=environment, prefix=name, exchange=name)
+                await bridge.ledger.__aenter__()
+                try:
+                    for service in services:
+                        await bridge.registrar().register(service.name, service.version, service.schedules, [])  # type: ignore[attr-defined]
+                finally:
+                    await bridge.ledger.__aexit__(None, None, None)
+
+        asyncio.run(make())
+        return place
+
+    return made
+
+
+@pytest.fixture
+def shop(home) -> object:
+    from purista.app import load_app
+
+    app: App = load_app("shopapp:app", home)
+    return app.services[0]
+
+
+READING = (
+    ("status",), ("history",), ("why", "billing@2026-01-01T00:00Z"), ("overdue",), ("dead", "list"),
+    ("ledger", "purge", "--records", "400"), ("pause", "billing", "--reason", "x"), ("serve", "--dev", "--port", "0"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("command", READING, ids=lambda words: words[0])
+def test_no_command_makes_a_ledger(purista: Purista, home, name, monkeypatch, kind, command):
+    (home / "pyproject.toml").write_text("")
+    monkeypatch.setenv("PURISTA_LEDGER", address(name, kind))
+    monkeypatch.setenv("PURISTA_ENVIRONMENT", "production")
+    result = purista(*command)
+    assert result.code == UNAVAILABLE, result.err
+    assert f"'{name}', found none; start the service once (purista worker or serve)" in result.err
+    assert not asyncio.run(_there(name, kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nor_does_one_that_finds_it_by_its_app(purista: Purista, home, name, kind):
+    text = (home / "shopapp.py").read_text().replace(
+        'app = App(services=[shop], ledger="shop.db")',
+        f"from purista import AmqpBridge\napp = App(services=[shop], bridge=AmqpBridge({rabbitmq()!r}, "
+        f"ledger={address(name, kind)!r}))",
+    )  # fmt: skip
+    (home / "shopapp.py").write_text(text)
+    assert purista("status").code == UNAVAILABLE
+    assert not asyncio.run(_there(name, kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_makes_a_ledger_without_saying_whose_takes_the_configured_environment(name, monkeypatch, kind):
+    monkeypatch.setenv("PURISTA_ENVIRONMENT", "production")
+
+    async def made() -> str:
+        async with ledger_at(address(name, kind), None, SystemClock()) as ledger:
+            return ledger.environment
+
+    assert asyncio.run(made()) == "production"

@@ -130,3 +130,42 @@ def test_who_makes_a_ledger_without_saying_whose_takes_the_configured_environmen
             return ledger.environment
 
     assert asyncio.run(made()) == "production"
+
+
+WRITING = (
+    ("pause", "billing", "--reason", "x"), ("ledger", "purge", "--records", "400"), ("dead", "requeue", "--all"),
+    ("resume", "billing"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("command", WRITING, ids=lambda words: words[0])
+def test_another_environments_ledger_is_not_written(purista: Purista, home, made, shop, monkeypatch, kind, command):
+    (home / "pyproject.toml").write_text("")
+    monkeypatch.setenv("PURISTA_LEDGER", made(kind, "production", shop))
+    monkeypatch.setenv("PURISTA_ENVIRONMENT", "staging")
+    result = purista(*command)
+    assert result.code == UNAVAILABLE, result.err
+    assert "expected the ledger of environment 'staging', got the one of 'production'" in result.err
+    assert purista("status", "--json").json["environment"] == "production"
+    assert not any(schedule["paused"] for schedule in purista("status", "--json").json["schedules"])
+
+
+def test_nor_is_a_file(purista: Purista, home, live, monkeypatch):
+    async def nothing(*_: object) -> None:
+        return None
+
+    live(nothing)
+    monkeypatch.setenv("PURISTA_ENVIRONMENT", "staging")
+    for command in WRITING:
+        assert purista(*command, "--ledger", "shop.db").code == UNAVAILABLE
+    monkeypatch.setenv("PURISTA_ENVIRONMENT", "default")
+    assert purista("pause", "billing", "--reason", "x", "--ledger", "shop.db").code == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_reads_is_told_whose_ledger_it_is(purista: Purista, home, made, shop, monkeypatch, kind):
+    (home / "pyproject.toml").write_text("")
+    monkeypatch.setenv("PURISTA_LEDGER", made(kind, "production", shop))
+    for command in (("status",), ("history",), ("overdue",), ("why", "billing@2026-01-01T00:00Z")):
+        assert purista(*command).out.splitlines()[0] == "environment production", command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from purista.cli.desk import heading
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.output import Output, Row, iso
 from purista.cli.when import utc
@@ -21,6 +22,7 @@ async def list_dead(ledger: Ledger, out: Output, *, address: str | None, limit: 
     if out.as_json:
         out.document({"dead": [_document(letter) for letter in found]})
         return OK
+    heading(ledger, out)
     rows: list[Row] = [
         [letter.id, letter.address, utc(letter.died_at), f"{letter.attempts}×", letter.reason] for letter in found
     ]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from purista.assembly import Assembly
 from purista.cli.exits import CONFIG, Stop
+from purista.cli.output import Output
 from purista.gateway.gateway import Gateway
 from purista.ledgers.base import Ledger
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "heading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,9 @@ class Desk:
                 "expected an app, whose bridge carries what is decided, got a ledger alone; write --app billing:app",
             )
         yield Gateway(self.ledger)
+
+
+def heading(ledger: Ledger, out: Output) -> None:
+    """Whose ledger this is, where it is not everybody's first one: two environments look alike."""
+    if not out.as_json and ledger.environment not in ("", "default"):
+        out.line(f"environment {ledger.environment}", "bold")

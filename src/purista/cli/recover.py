@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from purista.cli.desk import heading
 from purista.cli.exits import OK, PROBLEMS
 from purista.cli.output import Cell, Output, Row, iso
 from purista.cli.when import duration, utc
@@ -43,6 +44,7 @@ async def overdue(ledger: Ledger, out: Output, *, grace_ms: int, metrics: bool) 
     elif out.as_json:
         out.document({"now": iso(now), "overdue": [_document(gap) for gap in late]})
     else:
+        heading(ledger, out)
         due = [gap for gap in late if not gap.ahead]
         out.table(
             ["schedule", "due since", "for"], [[g.key, utc(g.oldest), Cell(duration(g.lag_ms), "red")] for g in due]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from purista.cli.desk import heading
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.find import choose
 from purista.cli.history import zone_in_force
@@ -30,6 +31,7 @@ async def why(ledger: Ledger, out: Output, question: str) -> int:
     if out.as_json:
         out.document(_document(evidence, answer))
         return OK
+    heading(ledger, out)
     out.line(f"{evidence.key} at {local(evidence.at, evidence.zone)} ({utc(evidence.at)})", "bold")
     out.line(answer.sentence, _STYLES.get(answer.verdict, "yellow"))
     for fact in answer.facts:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from purista.app import App
-from purista.cli.exits import UNAVAILABLE
+from purista.cli.exits import PROBLEMS, UNAVAILABLE
 from purista.clock import SystemClock
 from purista.distributed import AmqpBridge, ledger_at
 from tests.cli.conftest import Purista
@@ -169,3 +169,15 @@ def test_who_reads_is_told_whose_ledger_it_is(purista: Purista, home, made, shop
     monkeypatch.setenv("PURISTA_LEDGER", made(kind, "production", shop))
     for command in (("status",), ("history",), ("overdue",), ("why", "billing@2026-01-01T00:00Z")):
         assert purista(*command).out.splitlines()[0] == "environment production", command
+
+
+def test_an_alarm_that_watches_nothing_is_none(purista: Purista, home, made, shop, name, monkeypatch):
+    (home / "pyproject.toml").write_text("")
+    monkeypatch.setenv("PURISTA_LEDGER", made("postgres", "default"))
+    empty = purista("overdue")
+    assert (empty.code, empty.out) == (PROBLEMS, "no schedules are registered: nothing is watched\n")
+    assert purista("overdue", "--json").json["schedules"] == 0
+    assert "nothing is watched" in purista("overdue", "--metrics").err
+    made("postgres", "default", shop)
+    watched = purista("overdue")
+    assert (watched.code, watched.out) == (0, "nothing is overdue\n")

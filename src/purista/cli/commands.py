@@ -20,7 +20,7 @@ import typer
 
 from purista import __version__
 from purista.cli import hosts, life, network, start, store, trial
-from purista.cli.exits import BROKEN_PIPE, INTERNAL, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop, code_of
+from purista.cli.exits import BROKEN_PIPE, INTERNAL, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop, advised, code_of
 from purista.cli.find import Session, pick
 from purista.cli.options import App, Count, CronText, Json, Key, Keys, Ledger, MaybeKey, Zone
 from purista.cli.output import Output, complain
@@ -126,7 +126,7 @@ def _failed(error: Exception) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     if isinstance(error, Stop | PuristaError):
-        complain(error)
+        complain(advised(error))
         return error.code if isinstance(error, Stop) else code_of(error)
     if isinstance(error, sqlite3.Error):
         complain(f"the ledger cannot answer: {error}")

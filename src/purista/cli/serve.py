@@ -121,6 +121,7 @@ async def _behind(
         return (await bridge.health()).ok
 
     async with bridge, _permits(bridge), _tended(bridge):
+        await bridge.warn()
         yield bridge.gateway, {"bridge": flows}
 
 

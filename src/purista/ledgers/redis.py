@@ -7,7 +7,6 @@ What was decided then is decided again. It is for work that may be done twice af
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisLedger"]
 
-log = logging.getLogger("purista.ledger")
 CONTRACTS_AT_MOST = 200_000
 REGISTRY_TRIES = 20
 
@@ -145,6 +143,10 @@ class RedisLedger:
             raise
         return self
 
+    async def losses(self) -> str | None:
+        """What a restart of the server would take, in words; None: nothing."""
+        return await self.server.losses()
+
     async def __aexit__(self, *_: object) -> None:
         await self.server.close()
 
@@ -173,7 +175,6 @@ class RedisLedger:
                 f"expected the ledger of environment {self._wanted!r}, got the one of {self.environment!r}: one ledger per "
                 f"environment; set PURISTA_ENVIRONMENT={self.environment} or name another prefix"
             )
-        log.warning("Redis keeps of decisions: %s", await self.server.durability(), extra={"action": "durability"})
 
     async def load(self, keys: Sequence[str], runs: Sequence[RunRef] = ()) -> list[LedgerView | None]:
         """See :meth:`purista.ledgers.base.Ledger.load`."""

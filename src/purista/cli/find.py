@@ -56,7 +56,7 @@ class Session:
 
         :raises Stop: that is no file.
         """
-        place = self._place(ledger, app)
+        place = self.place(ledger, app)
         if isinstance(place, str) and "://" not in place:
             return place
         raise Stop(
@@ -70,7 +70,7 @@ class Session:
 
         :raises purista.errors.LedgerError: there is none, it cannot be read, or it is another environment's.
         """
-        place = self._place(ledger, app)
+        place = self.place(ledger, app)
         if isinstance(place, Assembly):
             existing = getattr(place.ledger, "existing", None)
             if existing is not None:
@@ -87,7 +87,8 @@ class Session:
         async with SqliteLedger(file, clock=self.clock, deliver=None) as opened:
             yield Desk(opened)
 
-    def _place(self, ledger: str | None, app: str | None) -> str | Assembly:
+    def place(self, ledger: str | None, app: str | None) -> str | Assembly:
+        """Where the ledger is: a path, an address, or the app's bridge."""
         if ledger:
             return resolved(ledger)
         settings, named = Settings.read(), app or self.app

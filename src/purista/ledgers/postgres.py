@@ -45,7 +45,7 @@ from purista.ledgers.rows import (
     pause_to_text,
     runs_by_lineage,
 )
-from purista.postgres.database import Database, ServerClock
+from purista.postgres.database import SCHEMA_VERSION, Database, ServerClock
 
 __all__ = ["PostgresLedger"]
 
@@ -87,6 +87,16 @@ class PostgresLedger:
     def existing(self) -> None:
         """From now on, open only what is there."""
         self.database.create = False
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words without secrets."""
+        return f"PostgreSQL, schema {self.database.schema!r}"
+
+    async def peek(self) -> tuple[dict[str, str], float]:
+        """What it says about itself, and how many milliseconds a round trip takes. Need not be open; makes nothing."""
+        meta, trip = await self.database.peek()
+        return {**meta, "newest": str(SCHEMA_VERSION)}, trip
 
     async def __aenter__(self) -> PostgresLedger:
         await self.database.open()

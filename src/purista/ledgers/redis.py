@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,26 @@ class RedisLedger:
 
     async def __aexit__(self, *_: object) -> None:
         await self.server.close()
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words without secrets."""
+        return f"Redis, prefix {self.server.prefix!r}"
+
+    async def peek(self) -> tuple[dict[str, str], float]:
+        """What it says about itself, and how many milliseconds a round trip takes. Need not be open; makes nothing."""
+        await self.server.open()
+        try:
+            trips = []
+            for _ in range(5):
+                began = time.perf_counter()
+                meta = await self.server.do("HGETALL", self.server.name("meta"))
+                trips.append((time.perf_counter() - began) * 1000)
+            lost = await self.server.losses()
+        finally:
+            await self.server.close()
+        found = {**meta, **({} if lost is None else {"losses": lost})}
+        return found, sorted(trips)[len(trips) // 2]
 
     def existing(self) -> None:
         """From now on, open only what is there."""

@@ -48,12 +48,12 @@ def on_ledger(
 
 def on_gateway(
     ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
-    work: Callable[[Gateway, Output], Awaitable[int]],
+    work: Callable[[Gateway, Output], Awaitable[int]], *, publishes: bool = True,
 ) -> int:  # fmt: skip
     """Open ledger and bridge, do what may publish, close them."""
 
     async def answer() -> int:
-        async with ctx.obj.desk(ledger, app, writes=True) as desk, desk.acting() as gateway:
+        async with ctx.obj.desk(ledger, app, writes=True) as desk, desk.acting(publishes=publishes) as gateway:
             return await work(gateway, Output(as_json=as_json))
 
     return _finish(answer())
@@ -151,7 +151,7 @@ def pause(
 
     end = parse_bound(until, "--until")
 
-    wish: dict[str, Any] = {"key": key, "reason": reason, "until": end, "by": by}
+    wish: dict[str, Any] = {"key": key, "reason": reason, "until": end, "by": by, "app": app or ctx.obj.app}
     return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish), writes=True)
 
 
@@ -172,7 +172,8 @@ def resume(
     from purista.cli.pause import resume as work  # noqa: PLC0415 - only this command pays for it
 
     wish: dict[str, Any] = {"key": key, "catch_up": catch_up, "by": by, "maximum": maximum}
-    return on_gateway(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish))
+    publishes = catch_up != "none"
+    return on_gateway(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish), publishes=publishes)
 
 
 def recover(

@@ -38,6 +38,7 @@ class Evidence:
     heard_at_all: int | None = None
     workers: Mapping[str, Sequence[WorkerSeen]] = field(default_factory=dict)
     letters: Mapping[str, Letter] = field(default_factory=dict)
+    brokered: bool = False
 
     @property
     def at(self) -> int:
@@ -136,7 +137,8 @@ def _undecided(e: Evidence) -> Why:
             f"it was due {duration(late)} ago and nobody has called yet; calls come up to {duration(lateness)} late"
         )
         return Why("undecided", sentence, tuple(facts))
-    advice = f"is the scheduler running, and is the entry there? By hand: purista trigger {e.key}"
+    by_hand = "purista recover --app MODULE:ATTR" if e.brokered else f"purista trigger {e.key}"
+    advice = f"is the scheduler running, and is the entry there? By hand: {by_hand}"
     return Why("undecided", f"nobody called: it was due {duration(late)} ago", tuple(facts), advice)
 
 

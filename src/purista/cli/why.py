@@ -96,7 +96,7 @@ async def gather(ledger: Ledger, question: str) -> Evidence:
         counted=await notes.counted(lineage, to_iso(instant * 1000)[:10]),
         last_decision=await notes.last_decision(lineage),
         heard_at_all=max(heard, default=None), workers=await _workers(ledger, key, addresses, runs),
-        letters=await notes.letters([p.part for run in runs for p in run.parts]),
+        letters=await notes.letters([p.part for run in runs for p in run.parts]), brokered=not ledger.transactional,
     )  # fmt: skip
 
 

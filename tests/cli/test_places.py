@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
+from purista import Interval, ServiceBuilder
 from purista.app import App
 from purista.cli.exits import PROBLEMS, UNAVAILABLE
 from purista.clock import SystemClock
@@ -181,3 +184,34 @@ def test_an_alarm_that_watches_nothing_is_none(purista: Purista, home, made, sho
     made("postgres", "default", shop)
     watched = purista("overdue")
     assert (watched.code, watched.out) == (0, "nothing is overdue\n")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ledger_is_told_that_it_was_restored(purista: Purista, home, made, name, monkeypatch, kind):
+    """What was due before is made up for when a person says so."""
+    (home / "pyproject.toml").write_text("")
+    shop = ServiceBuilder("shop", version="1")
+    shop.queue_worker("billing.run")(lambda context: None)
+    shop.schedule(
+        "often", Interval(timedelta(seconds=1)), timezone="UTC", enqueue="billing.run", concurrency_policy="allow",
+        missed_run_policy="runOnce",
+    )  # fmt: skip
+    monkeypatch.setenv("PURISTA_LEDGER", made(kind, "default", shop))
+    time.sleep(2.5)
+    told = purista("ledger", "restored", "--json")
+    assert told.code == 0, told.err
+    purista("resume", "often")
+    decided = purista("history", "often", "--json").json["occurrences"]
+    before = [one for one in decided if one["scheduledAt"] < told.json["restored"]]
+    assert before
+    assert {one["decision"] for one in before} == {"missed"}
+
+
+def test_a_file_has_its_own_way(purista: Purista, home, live):
+    async def nothing(*_: object) -> None:
+        return None
+
+    live(nothing)
+    told = purista("ledger", "restored")
+    assert told.code == 78
+    assert "purista ledger restore FILE" in told.err

@@ -28,7 +28,7 @@ def groups() -> list[Group]:
         (
             "ledger",
             "The receipt book: copies, retention.",
-            [("backup", backup), ("restore", restore), ("purge", purge)],
+            [("backup", backup), ("restore", restore), ("restored", restored), ("purge", purge)],
         ),
     ]
 
@@ -106,6 +106,13 @@ def restore(
     from purista.cli.keep import restore as work  # noqa: PLC0415 - only this command pays for it
 
     return work(Output(as_json=as_json), copy, ctx.obj.ledger_path(ledger, app), ctx.obj.clock.now())
+
+
+def restored(ctx: typer.Context, ledger: Ledger = None, app: App = None, *, as_json: Json = False) -> int:
+    """Tell a server's ledger that its database was put back from a copy. Before anything else starts on it."""
+    from purista.cli.keep import restored as work  # noqa: PLC0415 - only this command pays for it
+
+    return on_ledger(ctx, ledger, app, as_json, work, writes=True)
 
 
 def purge(

@@ -84,6 +84,13 @@ class PostgresLedger:
         """See :class:`~purista.ledgers.base.Ledger`."""
         return PostgresNotes(self.database)
 
+    async def restored(self, now: int) -> None:
+        """Write down that the database was put back from a copy: what was due before ``now`` (ms) may have run in a life that
+        this ledger knows nothing of, and is not made up for unless a person asks."""
+        async with self.database.connection() as connection:
+            await connection.execute(sql.RESTORED, str(now))
+        self.epoch = now
+
     def existing(self) -> None:
         """From now on, open only what is there."""
         self.database.create = False

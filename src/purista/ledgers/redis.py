@@ -171,6 +171,12 @@ class RedisLedger:
         found = {**meta, **({} if lost is None else {"losses": lost})}
         return found, sorted(trips)[len(trips) // 2]
 
+    async def restored(self, now: int) -> None:
+        """Write down that the database was put back from a copy: what was due before ``now`` (ms) may have run in a life that
+        this ledger knows nothing of, and is not made up for unless a person asks."""
+        await self.server.do("HSET", self.server.name("meta"), "restored", now)
+        self.epoch = now
+
     def existing(self) -> None:
         """From now on, open only what is there."""
         self._create = False

@@ -12,6 +12,7 @@ from purista.cli.output import Output
 from purista.errors import BridgeError
 from purista.gateway.gateway import Gateway
 from purista.ledgers.base import Ledger, Outgoing
+from purista.service.builder import ServiceBuilder
 
 __all__ = ["Desk", "heading"]
 
@@ -25,10 +26,12 @@ class _Left:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An open ledger. ``bridge`` is the app's, not started, where it carries what the ledger decides."""
+    """An open ledger. ``bridge`` is the app's, not started, where it carries what the ledger decides; ``services`` are the
+    app's, then."""
 
     ledger: Ledger
     bridge: Assembly | None = None
+    services: Sequence[ServiceBuilder] = ()
 
     @asynccontextmanager
     async def acting(self, *, publishes: bool = True) -> AsyncIterator[Gateway]:

@@ -76,7 +76,7 @@ class Session:
             if existing is not None:
                 existing()
             async with place.ledger:
-                yield Desk(place.ledger, place)
+                yield Desk(place.ledger, place, self.load(app).services)
             return
         environment = os.environ.get("PURISTA_ENVIRONMENT", "").strip() or None if writes else None
         if "://" in place:

@@ -13,10 +13,12 @@ from purista.cli.options import App, Json, Key, Ledger, SchedulerName
 from purista.cli.output import Output
 
 if TYPE_CHECKING:
+    from purista.cli.desk import Desk
+    from purista.cli.letters import Letters
     from purista.gateway.gateway import Gateway
     from purista.ledgers.base import Ledger as OpenLedger
 
-__all__ = ["commands", "on_gateway", "on_ledger"]
+__all__ = ["commands", "on_gateway", "on_ledger", "on_letters"]
 
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="who does it [you]")]
 
@@ -42,6 +44,20 @@ def on_ledger(
     async def answer() -> int:
         async with ctx.obj.desk(ledger, app, writes=writes) as desk:
             return await work(desk.ledger, Output(as_json=as_json))
+
+    return _finish(answer())
+
+
+def on_letters(
+    ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
+    work: Callable[[Desk, Letters, Output], Awaitable[int]], *, writes: bool = False,
+) -> int:  # fmt: skip
+    """Open the ledger and whatever has the dead letters, do the work, close them."""
+    from purista.cli.letters import letters_of  # noqa: PLC0415 - only a few commands pay for it
+
+    async def answer() -> int:
+        async with ctx.obj.desk(ledger, app, writes=writes) as desk, letters_of(desk) as letters:
+            return await work(desk, letters, Output(as_json=as_json))
 
     return _finish(answer())
 

@@ -96,6 +96,8 @@ class App:
                 instance = await service.get_instance(self.node)
                 self._instances.append(instance)
                 await instance.start(consume=consume)
+            if consume and isinstance(self.node, Assembly):
+                await self.node.warn()
         except BaseException:
             await self.stop(drain=False)
             raise

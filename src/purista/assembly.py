@@ -180,6 +180,13 @@ class Assembly:
             why = gap.asks if gap.ahead else f"undecided since {to_iso(gap.oldest)}: {gap.asks}"
             log.warning("%s is %s", gap.key, why, extra={"action": "recover"})
 
+    async def warn(self) -> None:
+        """Say in the log what a restart of the ledger's server would take. Who runs on says it once, at its start."""
+        losses = getattr(self.ledger, "losses", None)
+        lost = None if losses is None else await losses()
+        if lost is not None:
+            log.warning("%s", lost, extra={"action": "durability"})
+
     async def _contracts(self) -> list[tuple[str, Recurrence]]:
         """Everything in force, for the local runner."""
         live: dict[str, Recurrence] = {}

@@ -211,9 +211,9 @@ def permit_key(secret: str | None = None) -> bytes | None:
     return None if reference is None else key_of(read_secret(reference))
 
 
-def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledger:
+def ledger_at(place: str | Path, environment: str | None, clock: Clock, *, create: bool = True) -> Ledger:
     """A ledger that leaves carrying to a broker: a ``postgresql://`` address (``?schema=`` names the schema), a ``redis://``
-    address (``?prefix=``), or the path of a SQLite file.
+    address (``?prefix=``), or the path of a SQLite file. ``create=False`` opens only what is there.
 
     :raises DeclarationError: for another address.
     """
@@ -223,13 +223,13 @@ def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledge
         from purista.postgres.database import Database  # noqa: PLC0415
 
         url, schema = _named(text, "schema")
-        return PostgresLedger(Database(url, schema=schema, environment=environment))
+        return PostgresLedger(Database(url, schema=schema, environment=environment, create=create))
     if text.startswith(("redis://", "rediss://")):
         from purista.ledgers.redis import RedisLedger  # noqa: PLC0415
         from purista.redis.server import Server  # noqa: PLC0415
 
         url, prefix = _named(text, "prefix")
-        return RedisLedger(Server(url, prefix=prefix), environment=environment)
+        return RedisLedger(Server(url, prefix=prefix), environment=environment, create=create)
     if "://" in text:
         scheme = text.partition("://")[0]
         raise DeclarationError(
@@ -238,7 +238,8 @@ def ledger_at(place: str | Path, environment: str | None, clock: Clock) -> Ledge
     from purista.ledgers.sqlite import SqliteLedger  # noqa: PLC0415
     from purista.sqlite.file import SqliteFile  # noqa: PLC0415
 
-    return SqliteLedger(SqliteFile(str(Path(text).resolve()), environment=environment), clock=clock, deliver=False)
+    file = SqliteFile(str(Path(text).resolve()), environment=environment, create=create)
+    return SqliteLedger(file, clock=clock, deliver=False)
 
 
 def _kept(ledger: Ledger | str | Path, environment: str, clock: Clock | None) -> tuple[Ledger, Clock]:

@@ -105,7 +105,7 @@ CASES = [
      "by worker-7: RuntimeError: [red]no money\n"),
     (running, "billing@2026-04-01T02:00", "2026-04-01T00:00:05Z", "running",
      "billing.run: worker-7 is at it since 2026-04-01 00:00:01Z"),
-    (tried_again, "billing@2026-04-01T02:00", "2026-04-01T00:00:05Z", "no_worker",
+    (tried_again, "billing@2026-04-01T02:00", "2026-04-01T00:00:05Z", "retrying",
      "pending: RuntimeError: no money"),
     (removed, "nightly@2026-03-20T02:30", "2026-03-27T00:00:00Z", "removed",
      ""),
@@ -171,6 +171,35 @@ def test_workers_that_are_gone_are_named(purista, live):
     assert document["workers"] == [
         {"address": "queue:billing.run", "seen": [{"worker": "host:1", "seenAt": "2026-04-01T00:00:01.000Z"}]}
     ]
+
+
+def test_what_was_begun_and_failed_has_a_worker(purista, live):
+    """An outpost asks a broker for messages: it is seen by what it begins."""
+
+    async def often(bridge, clock):
+        await call(bridge, clock, BILLING, "2026-04-01T00:00:01Z")
+        for _ in range(8):
+            await end(bridge, BILLING, None, "RuntimeError: no money")
+
+    live(often)
+    verdict, sentence, facts, document = why(purista, "billing@2026-04-01T02:00", "2026-04-01T00:05:00Z")
+    assert verdict == "retrying"
+    assert sentence == "it was begun 8 times and failed each time: RuntimeError: no money; it will be tried again"
+    assert "billing.run: last begun by worker-7" in facts
+    assert "no worker" not in facts
+    assert document["advice"] is None
+
+
+def test_who_worked_the_last_one_was_seen(purista, live):
+    async def worked(bridge, clock):
+        await call(bridge, clock, BILLING, "2026-04-01T00:00:01Z")
+        await end(bridge, BILLING, RunState.FINISHED, None)
+        await call(bridge, clock, BILLING, "2026-05-01T00:00:01Z")
+
+    live(worked)
+    verdict, sentence, _, _ = why(purista, "billing@2026-05-01T02:00", "2026-05-01T00:00:05Z")
+    assert verdict == "no_worker"
+    assert "no worker is there for billing.run; the last, worker-7, was seen 30 d" in sentence
 
 
 def test_a_dead_letter_and_a_letter_that_waits(purista, live):

@@ -7,10 +7,15 @@ import logging
 
 import pytest
 
+from purista import App, ServiceBuilder
+from purista.assembly import Assembly, Parts
+from purista.bridges.local import LocalBridge
 from purista.errors import LedgerError, LedgerMismatch
 from purista.ledgers.base import Query
 from purista.ledgers.redis import RedisLedger
+from purista.queues.sqlite import SqliteQueue
 from purista.redis.server import Server
+from purista.sqlite.file import SqliteFile
 from purista.testing import ManualClock
 from purista.testing.suites import LedgerSuite
 from purista.testing.suites.ledger import KEY, after, born, row
@@ -29,14 +34,52 @@ class TestRedis(LedgerSuite):
         return await self.make(clock)
 
 
+APPEND_ONLY = "appendonly"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({APPEND_ONLY: "no"}, "Redis keeps no decisions across a restart: set appendonly yes"),
+        ({APPEND_ONLY: "yes", "appendfsync": "everysec"}, "set appendfsync always"),
+        ({APPEND_ONLY: "yes", "appendfsync": "always"}, None),
+    ],
+)
 async def test_it_says_what_a_restart_of_the_server_would_take(
-    redis_prefix: str, caplog: pytest.LogCaptureFixture
+    redis_prefix: str, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str | None
 ) -> None:
-    with caplog.at_level(logging.WARNING, "purista.ledger"):
-        async with RedisLedger(Server(redis(), prefix=redis_prefix)):
-            pass
-    (record,) = caplog.records
-    assert record.getMessage().startswith("Redis keeps of decisions: ")
+    async with RedisLedger(Server(redis(), prefix=redis_prefix)) as ledger:
+
+        async def do(*_: object) -> dict[str, str]:
+            return settings
+
+        monkeypatch.setattr(ledger.server, "do", do)
+        lost = await ledger.losses()
+        assert lost is None if said is None else said in str(lost)
+        monkeypatch.undo()
+
+
+async def test_opening_it_says_nothing_and_a_worker_says_it_once(
+    redis_prefix: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def losses(_: object) -> str:
+        return "Redis keeps no decisions across a restart: set appendonly yes"
+
+    monkeypatch.setattr(RedisLedger, "losses", losses)
+    with caplog.at_level(logging.WARNING):
+        async with RedisLedger(Server(redis(), prefix=redis_prefix)) as ledger:
+            assert not caplog.records
+            bridge = Assembly(
+                Parts(LocalBridge(SqliteFile(":memory:")), SqliteQueue(SqliteFile(":memory:")), ledger),
+                clock=ledger.clock, environment="default",
+            )  # fmt: skip
+            shop = ServiceBuilder("shop", version="1")
+            for consume in (False, True):
+                app = App(services=[shop], bridge=bridge)
+                await app.start(consume=consume)
+                await app.stop()
+                assert len(caplog.records) == consume
+    assert caplog.records[0].getMessage() == await losses(None)
 
 
 async def test_another_environment_is_refused(redis_prefix: str) -> None:

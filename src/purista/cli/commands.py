@@ -20,7 +20,7 @@ import typer
 
 from purista import __version__
 from purista.cli import hosts, life, network, start, store, trial
-from purista.cli.exits import BROKEN_PIPE, INTERNAL, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop, code_of
+from purista.cli.exits import BROKEN_PIPE, INTERNAL, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop, advised, code_of
 from purista.cli.find import Session, pick
 from purista.cli.options import App, Count, CronText, Json, Key, Keys, Ledger, MaybeKey, Zone
 from purista.cli.output import Output, complain
@@ -126,7 +126,7 @@ def _failed(error: Exception) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     if isinstance(error, Stop | PuristaError):
-        complain(error)
+        complain(advised(error))
         return error.code if isinstance(error, Stop) else code_of(error)
     if isinstance(error, sqlite3.Error):
         complain(f"the ledger cannot answer: {error}")
@@ -242,7 +242,7 @@ def run_(
     from purista.cli.history import run_now  # noqa: PLC0415 - only this command pays for it
 
     async def work() -> int:
-        async with ctx.obj.desk(ledger, app) as desk, desk.acting() as gateway:
+        async with ctx.obj.desk(ledger, app, writes=True) as desk, desk.acting() as gateway:
             return await run_now(gateway, Output(as_json=as_json), key=key, request=request, force=force)
 
     return _async(work())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from purista.cli.desk import heading
 from purista.cli.exits import OK, USAGE, Stop
+from purista.cli.letters import Letters
 from purista.cli.output import Output, Row, iso
 from purista.cli.when import utc
 from purista.ledgers.base import Ledger
@@ -15,44 +17,48 @@ __all__ = ["list_dead", "requeue", "show"]
 ALL = 1_000_000
 
 
-async def list_dead(ledger: Ledger, out: Output, *, address: str | None, limit: int) -> int:
-    """Dead letters, newest first."""
-    found = await ledger.notes.dead(address, limit)
+async def list_dead(
+    ledger: Ledger, letters: Letters, out: Output, *, address: str | None, limit: int, app: str | None = None
+) -> int:  # fmt: skip
+    """Dead letters, newest first. ``app`` is how this command found them, for the next one to do so."""
+    found = await letters.dead(address, limit)
     if out.as_json:
         out.document({"dead": [_document(letter) for letter in found]})
         return OK
+    heading(ledger, out)
     rows: list[Row] = [
-        [letter.id, letter.address, utc(letter.died_at), f"{letter.attempts}×", letter.reason] for letter in found
+        [letter.id, letter.address, utc(letter.died_at), _tried(letter), letter.reason] for letter in found
     ]
     out.table(["id", "address", "put aside", "tried", "why"], rows)
     if not found:
         out.line("no dead letters", "green")
     else:
-        out.line("bring one back: purista dead requeue ID", "dim")
+        out.line("bring one back: purista dead requeue ID" + (f" --app {app}" if app else ""), "dim")
+    if letters.remark:
+        out.line(letters.remark, "dim")
     return OK
 
 
-async def show(ledger: Ledger, out: Output, *, id: str) -> int:
+async def show(letters: Letters, out: Output, *, id: str) -> int:
     """One dead letter with its message."""
-    letter = _one(await ledger.notes.dead(None, ALL), id)
+    letter = _one(await letters.dead(None, ALL), id)
     if out.as_json:
         out.document({**_document(letter), "message": letter.body})
         return OK
     out.line(f"{letter.id}  {letter.address}", "bold")
-    out.line(f"put aside {utc(letter.died_at)} after {letter.attempts} attempts: {letter.reason}")
+    out.line(f"put aside {utc(letter.died_at)} after {letter.attempts or 'its'} attempts: {letter.reason}")
     out.line(letter.body)
     return OK
 
 
-async def requeue(ledger: Ledger, out: Output, *, ids: Sequence[str], everything: bool) -> int:
+async def requeue(letters: Letters, out: Output, *, ids: Sequence[str], everything: bool) -> int:
     """Bring dead letters back with fresh attempts. A handler of a run asks for its permit again, as for any message."""
     if everything == bool(ids):
         raise Stop(
             USAGE, "expected ids or --all, got " + ("both" if ids else "neither") + "; purista dead list shows ids"
         )
-    everyone = await ledger.notes.dead(None, ALL)
-    known = [_one(everyone, id_).id for id_ in ids] if ids else [letter.id for letter in everyone]
-    back = await ledger.notes.requeue(known, ledger.clock.now())
+    everyone = await letters.dead(None, ALL)
+    back = await letters.requeue([_one(everyone, id_) for id_ in ids] if ids else everyone)
     if out.as_json:
         out.document({"requeued": back})
     else:
@@ -72,8 +78,13 @@ def _one(letters: Sequence[DeadLetter], wanted: str) -> DeadLetter:
     )
 
 
+def _tried(letter: DeadLetter) -> str:
+    """A broker does not say how often."""
+    return f"{letter.attempts}×" if letter.attempts else ""
+
+
 def _document(letter: DeadLetter) -> dict[str, object]:
     return {
-        "id": letter.id, "address": letter.address, "diedAt": iso(letter.died_at), "attempts": letter.attempts,
+        "id": letter.id, "address": letter.address, "diedAt": iso(letter.died_at), "attempts": letter.attempts or None,
         "reason": letter.reason,
     }  # fmt: skip

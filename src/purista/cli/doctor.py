@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,43 +12,35 @@ import tempfile
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlsplit
 
 from purista import __version__
+from purista.assembly import Assembly
+from purista.cli import reach
 from purista.cli.exits import OK, PROBLEMS, Stop
 from purista.cli.find import Session
+from purista.cli.finding import Finding
 from purista.cli.output import Cell, Output, Row
+from purista.distributed import resolved
 from purista.errors import PuristaError
+from purista.ledgers.sqlite import SqliteLedger
 from purista.schedulers.cron.place import host_zone
 from purista.settings import Settings
 
-__all__ = ["Finding", "doctor"]
+__all__ = ["doctor"]
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim", "none": "dim"}
 SLOW_SYNC_MS = 50
 FIRST_YEAR = 1_767_225_600  # 2026: this version was written then, and no clock is right that says less
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one look found. ``state`` is ok, warning, failed, unknown or none (not there, and nobody needs it)."""
-
-    check: str
-    state: str
-    found: str
-    fix: str = ""
-
-
 def doctor(session: Session, out: Output, *, ledger: str | None, app: str | None) -> int:
     """Look at everything; 1 when something will not work."""
-    path = _ledger_path(session, ledger, app)
     looks: list[Callable[[], Iterator[Finding]]] = [
-        _python, _platform, _zones, _host_zone, _cron, _systemd, lambda: _ledger(path), _clock,
-        lambda: _disk(Path(path).resolve().parent), lambda: _services(dict(os.environ)),
+        _python, _platform, _zones, _host_zone, _cron, _systemd, *_kept(_place(session, ledger, app)), _clock,
+        lambda: reach.bridge(os.environ), lambda: reach.services(os.environ),
     ]  # fmt: skip
     with out.counted("looking", len(looks)) as step:
         findings = []
@@ -66,12 +57,27 @@ def doctor(session: Session, out: Output, *, ledger: str | None, app: str | None
     return PROBLEMS if failed else OK
 
 
-def _ledger_path(session: Session, ledger: str | None, app: str | None) -> str:
+def _place(session: Session, ledger: str | None, app: str | None) -> str | Assembly:
     """Where the ledger is; an app that cannot be loaded is no reason to look at nothing else."""
     try:
-        return session.ledger_path(ledger, app)
+        found = session.place(ledger, app)
     except (Stop, PuristaError):
-        return Settings.read().ledger
+        return ledger or Settings.read().ledger  # a reference that leads nowhere is found again, and said
+    return found.ledger.file.path if isinstance(found, Assembly) and isinstance(found.ledger, SqliteLedger) else found
+
+
+def _kept(place: str | Assembly) -> list[Callable[[], Iterator[Finding]]]:
+    """The looks at the ledger and, where it is a file, at its disk."""
+    if isinstance(place, Assembly):
+        return [lambda: reach.server_ledger(place.ledger)]
+    try:
+        where = resolved(place)
+    except PuristaError as error:
+        said = str(error)
+        return [lambda: iter([Finding("ledger", "failed", said, "correct PURISTA_LEDGER")])]
+    if "://" in where:
+        return [lambda: reach.ledger_of(where)]
+    return [lambda: _ledger(where), lambda: _disk(Path(where).resolve().parent)]
 
 
 def _python() -> Iterator[Finding]:
@@ -275,30 +281,6 @@ def _disk(directory: Path) -> Iterator[Finding]:
     took = median(times)
     fix = "put the ledger on a local disk (no network file system)" if took > SLOW_SYNC_MS else ""
     yield Finding("disk", "warning" if fix else "ok", f"a write is on the disk after {took:.1f} ms", fix)
-
-
-def _services(environ: dict[str, str]) -> Iterator[Finding]:
-    """What PURISTA_… variables name by URL: whether somebody listens there."""
-    for name, value in sorted(environ.items()):
-        if not name.startswith("PURISTA_") or "://" not in value:
-            continue
-        url = urlsplit(value)
-        port = url.port or _PORTS.get(url.scheme.partition("+")[0])
-        if url.hostname is None or port is None:
-            continue
-        place = f"{url.scheme} at {url.hostname}:{port}"  # never the whole URL: there may be a password in it
-        try:
-            socket.create_connection((url.hostname, port), timeout=3).close()
-        except OSError as error:
-            yield Finding(name, "failed", f"{place}: {error.strerror or error}", "start it, or correct the variable")
-        else:
-            yield Finding(name, "ok", f"{place} answers")
-
-
-_PORTS = {
-    "amqp": 5672, "amqps": 5671, "http": 80, "https": 443, "nats": 4222, "postgres": 5432, "postgresql": 5432, "redis": 6379,
-    "rediss": 6379,
-}  # fmt: skip
 
 
 def _run(*command: str) -> str:

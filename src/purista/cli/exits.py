@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from purista.errors import (
+    BridgeError,
     BridgeVolatile,
     DeclarationError,
     LedgerError,
@@ -15,13 +16,13 @@ from purista.errors import (
 
 __all__ = [
     "BROKEN_PIPE", "CANNOT_CREATE", "CONFIG", "INTERNAL", "INTERRUPTED", "OK", "PROBLEMS", "REFUSED", "RETRY", "UNAVAILABLE",
-    "USAGE", "Stop", "code_of",
+    "USAGE", "Stop", "advised", "code_of",
 ]  # fmt: skip
 
 OK = 0
 PROBLEMS = 1  # `check` found some
 USAGE = 64  # options, a schedule nobody knows, a time that cannot be read
-UNAVAILABLE = 69  # the ledger cannot answer
+UNAVAILABLE = 69  # the ledger or the broker cannot answer
 INTERNAL = 70
 CANNOT_CREATE = 73  # a file or the scheduler's entries could not be written
 RETRY = 75  # call again
@@ -46,6 +47,7 @@ _CODES: tuple[tuple[type[PuristaError], int], ...] = (
     (DeclarationError, CONFIG),
     (ManifestError, CONFIG),
     (BridgeVolatile, CONFIG),
+    (BridgeError, UNAVAILABLE),
     (MissingExtra, CONFIG),
 )
 
@@ -53,3 +55,9 @@ _CODES: tuple[tuple[type[PuristaError], int], ...] = (
 def code_of(error: PuristaError) -> int:
     """The exit code of an error of ours."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), INTERNAL)
+
+
+def advised(error: Exception) -> str:
+    """What went wrong; where it is the broker, also what to do."""
+    unreachable = isinstance(error, BridgeError) and code_of(error) == UNAVAILABLE
+    return f"{error}; start it, or correct PURISTA_BRIDGE" if unreachable else str(error)

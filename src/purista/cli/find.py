@@ -56,7 +56,7 @@ class Session:
 
         :raises Stop: that is no file.
         """
-        place = self._place(ledger, app)
+        place = self.place(ledger, app)
         if isinstance(place, str) and "://" not in place:
             return place
         raise Stop(
@@ -64,26 +64,31 @@ class Session:
         )
 
     @asynccontextmanager
-    async def desk(self, ledger: str | None, app: str | None = None) -> AsyncIterator[Desk]:
-        """The ledger, open: a file, a ``postgresql://`` address, or that of the app's bridge.
+    async def desk(self, ledger: str | None, app: str | None = None, *, writes: bool = False) -> AsyncIterator[Desk]:
+        """The ledger, open: a file, a ``postgresql://`` or ``redis://`` address, or that of the app's bridge. None is made.
+        Who ``writes`` into it must mean its environment, where ``PURISTA_ENVIRONMENT`` names one.
 
-        :raises purista.errors.LedgerError: there is none, or it cannot be read.
+        :raises purista.errors.LedgerError: there is none, it cannot be read, or it is another environment's.
         """
-        place = self._place(ledger, app)
+        place = self.place(ledger, app)
         if isinstance(place, Assembly):
+            existing = getattr(place.ledger, "existing", None)
+            if existing is not None:
+                existing()
             async with place.ledger:
-                yield Desk(place.ledger, place)
+                yield Desk(place.ledger, place, self.load(app).services)
             return
+        environment = os.environ.get("PURISTA_ENVIRONMENT", "").strip() or None if writes else None
         if "://" in place:
-            async with ledger_at(place, None, self.clock) as opened:
+            async with ledger_at(place, environment, self.clock, create=False) as opened:
                 yield Desk(opened)
             return
-        async with SqliteLedger(
-            SqliteFile(place, environment=None, create=False), clock=self.clock, deliver=None
-        ) as opened:
+        file = SqliteFile(place, environment=environment, create=False)
+        async with SqliteLedger(file, clock=self.clock, deliver=None) as opened:
             yield Desk(opened)
 
-    def _place(self, ledger: str | None, app: str | None) -> str | Assembly:
+    def place(self, ledger: str | None, app: str | None) -> str | Assembly:
+        """Where the ledger is: a path, an address, or the app's bridge."""
         if ledger:
             return resolved(ledger)
         settings, named = Settings.read(), app or self.app

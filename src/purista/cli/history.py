@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from purista.cli.desk import heading
 from purista.cli.exits import OK, REFUSED
 from purista.cli.find import choose
 from purista.cli.output import Cell, Output, iso
@@ -43,6 +44,7 @@ async def history(
         found = [run_document(run, zones.get(run.row.key)) for run in page.rows]
         out.document({"key": key, "occurrences": found, "more": page.next is not None})
         return OK
+    heading(ledger, out)
     if not page.rows:
         out.line("nothing was decided" + (f" for {key}" if key else "") + "; `purista why KEY@TIME` says more")
         return OK

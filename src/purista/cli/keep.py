@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from purista.cli.exits import OK, USAGE, Stop
-from purista.cli.output import Output
+from purista.cli.exits import CONFIG, OK, USAGE, Stop
+from purista.cli.output import Output, iso
+from purista.cli.when import utc
 from purista.ledgers.base import Ledger
 from purista.sqlite.backup import backup as copy_ledger
 from purista.sqlite.backup import restore as put_back
 
-__all__ = ["backup", "purge", "restore"]
+__all__ = ["backup", "purge", "restore", "restored"]
 
 DAY_MS = 86_400_000
 BATCH = 5_000
@@ -34,10 +35,31 @@ def restore(out: Output, copy: Path, target: str, now: int) -> int:
         out.document({"ledger": target, "from": str(copy)})
         return OK
     out.line(f"{target} is the copy {copy} now; what was there is beside it, with .before-{now} at its end", "green")
+    _made_up_for(out)
+    return OK
+
+
+async def restored(ledger: Ledger, out: Output) -> int:
+    """Tell a server's ledger that its database was put back from a copy."""
+    tell = getattr(ledger, "restored", None)
+    if tell is None:
+        raise Stop(
+            CONFIG, "expected a ledger on a server, got a file; write purista ledger restore FILE, which does both"
+        )
+    now = ledger.clock.now()
+    await tell(now)
+    if out.as_json:
+        out.document({"restored": iso(now)})
+        return OK
+    out.line(f"restored at {utc(now)}: nothing that was due before is made up for by itself", "green")
+    _made_up_for(out)
+    return OK
+
+
+def _made_up_for(out: Output) -> None:
     out.line("what was due since the copy may have run already, so nothing of it is made up for. Where it should be:")
     out.line("  purista recover --since TIME     decides by each schedule's policy, from TIME on")
     out.line("  purista backfill KEY --from TIME runs what did not run")
-    return OK
 
 
 async def purge(ledger: Ledger, out: Output, *, payloads: int | None, records: int | None) -> int:

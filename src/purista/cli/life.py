@@ -13,10 +13,12 @@ from purista.cli.options import App, Json, Key, Ledger, SchedulerName
 from purista.cli.output import Output
 
 if TYPE_CHECKING:
+    from purista.cli.desk import Desk
+    from purista.cli.letters import Letters
     from purista.gateway.gateway import Gateway
     from purista.ledgers.base import Ledger as OpenLedger
 
-__all__ = ["commands", "on_gateway", "on_ledger"]
+__all__ = ["commands", "on_gateway", "on_ledger", "on_letters"]
 
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="who does it [you]")]
 
@@ -35,25 +37,39 @@ def _finish(work: Coroutine[Any, Any, int]) -> int:
 
 def on_ledger(
     ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
-    work: Callable[[OpenLedger, Output], Awaitable[int]],
+    work: Callable[[OpenLedger, Output], Awaitable[int]], *, writes: bool = False,
 ) -> int:  # fmt: skip
     """Open the ledger, do the work, close it."""
 
     async def answer() -> int:
-        async with ctx.obj.desk(ledger, app) as desk:
+        async with ctx.obj.desk(ledger, app, writes=writes) as desk:
             return await work(desk.ledger, Output(as_json=as_json))
+
+    return _finish(answer())
+
+
+def on_letters(
+    ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
+    work: Callable[[Desk, Letters, Output], Awaitable[int]], *, writes: bool = False,
+) -> int:  # fmt: skip
+    """Open the ledger and whatever has the dead letters, do the work, close them."""
+    from purista.cli.letters import letters_of  # noqa: PLC0415 - only a few commands pay for it
+
+    async def answer() -> int:
+        async with ctx.obj.desk(ledger, app, writes=writes) as desk, letters_of(desk) as letters:
+            return await work(desk, letters, Output(as_json=as_json))
 
     return _finish(answer())
 
 
 def on_gateway(
     ctx: typer.Context, ledger: str | None, app: str | None, as_json: bool,  # noqa: FBT001 - passed on as it came
-    work: Callable[[Gateway, Output], Awaitable[int]],
+    work: Callable[[Gateway, Output], Awaitable[int]], *, publishes: bool = True,
 ) -> int:  # fmt: skip
     """Open ledger and bridge, do what may publish, close them."""
 
     async def answer() -> int:
-        async with ctx.obj.desk(ledger, app) as desk, desk.acting() as gateway:
+        async with ctx.obj.desk(ledger, app, writes=True) as desk, desk.acting(publishes=publishes) as gateway:
             return await work(gateway, Output(as_json=as_json))
 
     return _finish(answer())
@@ -151,9 +167,8 @@ def pause(
 
     end = parse_bound(until, "--until")
 
-    return on_ledger(
-        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, key=key, reason=reason, until=end, by=by)
-    )
+    wish: dict[str, Any] = {"key": key, "reason": reason, "until": end, "by": by, "app": app or ctx.obj.app}
+    return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish), writes=True)
 
 
 def resume(
@@ -173,7 +188,8 @@ def resume(
     from purista.cli.pause import resume as work  # noqa: PLC0415 - only this command pays for it
 
     wish: dict[str, Any] = {"key": key, "catch_up": catch_up, "by": by, "maximum": maximum}
-    return on_gateway(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish))
+    publishes = catch_up != "none"
+    return on_gateway(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, **wish), publishes=publishes)
 
 
 def recover(

@@ -17,8 +17,10 @@ from purista.ledgers.base import Ledger
 __all__ = ["pause", "resume"]
 
 
-async def pause(ledger: Ledger, out: Output, *, key: str, reason: str, until: int | None, by: str | None) -> int:
-    """Pause a schedule. ``until`` in ms."""
+async def pause(
+    ledger: Ledger, out: Output, *, key: str, reason: str, until: int | None, by: str | None, app: str | None = None
+) -> int:  # fmt: skip
+    """Pause a schedule. ``until`` in ms; ``app`` is how this command found the ledger, for the next one to do so."""
     key, now = choose(await ledger.notes.keys(), key), ledger.clock.now()
     if not reason.strip():
         raise Stop(USAGE, 'expected a reason, got none; write --reason "the database moves"')
@@ -32,7 +34,7 @@ async def pause(ledger: Ledger, out: Output, *, key: str, reason: str, until: in
         return OK
     end = "until it is resumed" if made.until is None else f"until {utc(made.until)}"
     out.line(f"{key}: paused by {made.by} {end}: {made.reason}", "yellow")
-    out.line(f"resume it: purista resume {key}", "dim")
+    out.line(f"resume it: purista resume {key}" + (f" --app {app}" if app else ""), "dim")
     return OK
 
 

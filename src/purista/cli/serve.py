@@ -110,7 +110,7 @@ async def _behind(
 ) -> AsyncIterator[tuple[Gateway, Mapping[str, Probe]]]:
     """A ledger that is named, else the bridge of the app. No service is started: handlers are workers' affair."""
     if ledger is not None or not session.names_app(app):
-        async with session.desk(ledger) as desk, desk.acting() as gateway:
+        async with session.desk(ledger, writes=True) as desk, desk.acting() as gateway:
             yield gateway, {}
         return
     bridge = session.load(app).bridge
@@ -121,6 +121,7 @@ async def _behind(
         return (await bridge.health()).ok
 
     async with bridge, _permits(bridge), _tended(bridge):
+        await bridge.warn()
         yield bridge.gateway, {"bridge": flows}
 
 

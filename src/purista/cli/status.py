@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from purista.cli.desk import heading
 from purista.cli.exits import OK
 from purista.cli.history import DECISION_STYLES, RUN_STYLES
 from purista.cli.output import Cell, Output, Row, iso
@@ -31,8 +32,12 @@ async def status(ledger: Ledger, out: Output) -> int:
     with out.progress("looking"):
         lines = await _lines(ledger, now)
     if out.as_json:
-        out.document({"now": iso(now), "ledger": ledger.ledger_id, "schedules": [_document(line) for line in lines]})
+        out.document({
+            "now": iso(now), "ledger": ledger.ledger_id, "environment": ledger.environment,
+            "schedules": [_document(line) for line in lines],
+        })  # fmt: skip
         return OK
+    heading(ledger, out)
     if not lines:
         out.line("no schedules are registered yet; start the service, or write purista apply cron")
         return OK

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from purista.cli.life import on_ledger
+from purista.cli.life import on_ledger, on_letters
 from purista.cli.options import App, Count, Json, Ledger
 from purista.cli.output import Output
 
@@ -28,7 +28,7 @@ def groups() -> list[Group]:
         (
             "ledger",
             "The receipt book: copies, retention.",
-            [("backup", backup), ("restore", restore), ("purge", purge)],
+            [("backup", backup), ("restore", restore), ("restored", restored), ("purge", purge)],
         ),
     ]
 
@@ -45,7 +45,8 @@ def dead_list(
     """Dead letters, newest first."""
     from purista.cli.dead import list_dead as work  # noqa: PLC0415 - only this command pays for it
 
-    return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, address=address, limit=count))
+    wish: dict[str, Any] = {"address": address, "limit": count, "app": app or ctx.obj.app}
+    return on_letters(ctx, ledger, app, as_json, lambda desk, found, out: work(desk.ledger, found, out, **wish))
 
 
 def dead_show(
@@ -59,7 +60,7 @@ def dead_show(
     """One dead letter with its message."""
     from purista.cli.dead import show as work  # noqa: PLC0415 - only this command pays for it
 
-    return on_ledger(ctx, ledger, app, as_json, lambda opened, out: work(opened, out, id=id))
+    return on_letters(ctx, ledger, app, as_json, lambda _, found, out: work(found, out, id=id))
 
 
 def dead_requeue(
@@ -74,9 +75,10 @@ def dead_requeue(
     """Bring dead letters back with fresh attempts; work of a run asks for its permit again."""
     from purista.cli.dead import requeue as work  # noqa: PLC0415 - only this command pays for it
 
-    return on_ledger(
-        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, ids=ids or [], everything=everything)
-    )
+    return on_letters(
+        ctx, ledger, app, as_json, lambda _, found, out: work(found, out, ids=ids or [], everything=everything),
+        writes=True,
+    )  # fmt: skip
 
 
 def backup(
@@ -107,6 +109,13 @@ def restore(
     return work(Output(as_json=as_json), copy, ctx.obj.ledger_path(ledger, app), ctx.obj.clock.now())
 
 
+def restored(ctx: typer.Context, ledger: Ledger = None, app: App = None, *, as_json: Json = False) -> int:
+    """Tell a server's ledger that its database was put back from a copy. Before anything else starts on it."""
+    from purista.cli.keep import restored as work  # noqa: PLC0415 - only this command pays for it
+
+    return on_ledger(ctx, ledger, app, as_json, work, writes=True)
+
+
 def purge(
     ctx: typer.Context,
     *,
@@ -124,5 +133,6 @@ def purge(
     from purista.cli.keep import purge as work  # noqa: PLC0415 - only this command pays for it
 
     return on_ledger(
-        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, payloads=payloads, records=records)
-    )
+        ctx, ledger, app, as_json, lambda opened, out: work(opened, out, payloads=payloads, records=records),
+        writes=True,
+    )  # fmt: skip

@@ -38,6 +38,7 @@ class Evidence:
     heard_at_all: int | None = None
     workers: Mapping[str, Sequence[WorkerSeen]] = field(default_factory=dict)
     letters: Mapping[str, Letter] = field(default_factory=dict)
+    brokered: bool = False
 
     @property
     def at(self) -> int:
@@ -136,7 +137,8 @@ def _undecided(e: Evidence) -> Why:
             f"it was due {duration(late)} ago and nobody has called yet; calls come up to {duration(lateness)} late"
         )
         return Why("undecided", sentence, tuple(facts))
-    advice = f"is the scheduler running, and is the entry there? By hand: purista trigger {e.key}"
+    by_hand = "purista recover --app MODULE:ATTR" if e.brokered else f"purista trigger {e.key}"
+    advice = f"is the scheduler running, and is the entry there? By hand: {by_hand}"
     return Why("undecided", f"nobody called: it was due {duration(late)} ago", tuple(facts), advice)
 
 
@@ -218,7 +220,7 @@ _RUNS: dict[RunState | None, tuple[str, str]] = {
 def _published(e: Evidence, run: Run, facts: list[str]) -> Why:
     row = run.row
     facts += [line for part in run.parts for line in _part(e, part)]
-    missing = [p.address for p in run.parts if p.state == "pending" and not _alive(e, p.address)]
+    missing = [p.address for p in run.parts if p.state == "pending" and not p.begins and not _alive(e, p.address)]
     advice = "start one: purista worker" if missing else None
     detail = f": {row.run_detail}" if row.run_detail else ""
     if row.decision is Decision.CLAIMED:
@@ -232,7 +234,21 @@ def _published(e: Evidence, run: Run, facts: list[str]) -> Why:
     if missing:
         words = "; ".join(_seen(e, address) for address in dict.fromkeys(missing))
         return Why("no_worker", f"it was published, but {words}", tuple(facts), advice)
+    tried = next((p for p in run.parts if _tried(e, p)), None)
+    if tried is not None:
+        return Why("retrying", _again(tried), tuple(facts))
     return Why("waiting", "it was published and waits for a worker", tuple(facts))
+
+
+def _tried(e: Evidence, part: Part) -> bool:
+    """Begun, given back, and not put aside."""
+    letter = e.letters.get(part.part)
+    return part.state == "pending" and part.begins > 0 and (letter is None or letter.state != "dead")
+
+
+def _again(part: Part) -> str:
+    times = "once and failed" if part.begins == 1 else f"{part.begins} times and failed each time"
+    return f"it was begun {times}{f': {part.detail}' if part.detail else ''}; it will be tried again"
 
 
 def _alive(e: Evidence, address: str) -> bool:
@@ -271,7 +287,10 @@ def _part(e: Evidence, part: Part) -> Iterator[str]:
         yield f"{name}: {part.worker or 'a worker'} is at it{begun}{permit}{tries}{detail}"
     else:
         yield f"{name}: pending{tries}{detail}"
-        yield _seen(e, part.address)
+        if not part.begins:
+            yield _seen(e, part.address)
+        elif part.worker:
+            yield f"{name}: last begun by {part.worker}"
     letter = e.letters.get(part.part)
     if letter is not None and part.state != "ended":
         yield from _letter(e, name, letter)

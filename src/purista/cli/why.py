@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from purista.cli.desk import heading
 from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.find import choose
 from purista.cli.history import zone_in_force
@@ -13,11 +15,12 @@ from purista.cli.when import Asked, local, parse_time, utc, zone_of
 from purista.clock import to_iso
 from purista.contract.schedule import TargetKind
 from purista.gateway.documents import run_document
-from purista.ledgers.base import Ledger, LedgerView, OccurrenceClass, OccurrenceRow, Query, Run
+from purista.ledgers.base import Ledger, LedgerView, OccurrenceClass, OccurrenceRow, Query, Run, WorkerSeen
 
 __all__ = ["why"]
 
 RELATED_SEARCH = 1
+RECENT_RUNS = 20
 
 
 async def why(ledger: Ledger, out: Output, question: str) -> int:
@@ -30,6 +33,7 @@ async def why(ledger: Ledger, out: Output, question: str) -> int:
     if out.as_json:
         out.document(_document(evidence, answer))
         return OK
+    heading(ledger, out)
     out.line(f"{evidence.key} at {local(evidence.at, evidence.zone)} ({utc(evidence.at)})", "bold")
     out.line(answer.sentence, _STYLES.get(answer.verdict, "yellow"))
     for fact in answer.facts:
@@ -43,6 +47,7 @@ _STYLES = {
     "finished": "green",
     "running": "cyan",
     "waiting": "cyan",
+    "retrying": "yellow",
     "ahead": "cyan",
     "failed": "red",
     "no_worker": "red",
@@ -90,9 +95,25 @@ async def gather(ledger: Ledger, question: str) -> Evidence:
         related=await _related(ledger, key, runs), calls=tuple(await notes.recent_calls(lineage)),
         counted=await notes.counted(lineage, to_iso(instant * 1000)[:10]),
         last_decision=await notes.last_decision(lineage),
-        heard_at_all=max(heard, default=None), workers=await notes.workers(addresses),
-        letters=await notes.letters([p.part for run in runs for p in run.parts]),
+        heard_at_all=max(heard, default=None), workers=await _workers(ledger, key, addresses, runs),
+        letters=await notes.letters([p.part for run in runs for p in run.parts]), brokered=not ledger.transactional,
     )  # fmt: skip
+
+
+async def _workers(
+    ledger: Ledger, key: str, addresses: Sequence[str], runs: Sequence[Run]
+) -> dict[str, list[WorkerSeen]]:
+    """Who was seen at each address, the latest first: who asked the ledger for messages, and (a worker without a ledger asks
+    a broker) who began a part of a run."""
+    seen = {(one.address, one.worker): one for of in (await ledger.notes.workers(addresses)).values() for one in of}
+    recent = (await ledger.history(Query(key=key, limit=RECENT_RUNS))).rows
+    for part in (part for run in (*runs, *recent) for part in run.parts):
+        at = max(part.begun_at or 0, part.ended_at or 0)
+        before = seen.get((part.address, part.worker or ""))
+        if at and part.worker and part.address in addresses and (before is None or before.seen_at < at):
+            seen[part.address, part.worker] = WorkerSeen(part.address, part.worker, at)
+    latest = sorted(seen.values(), key=lambda one: -one.seen_at)
+    return {address: [one for one in latest if one.address == address] for address in addresses}
 
 
 async def _meant(ledger: Ledger, view: LedgerView, asked: Asked) -> tuple[int, tuple[Run, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from purista.app import App
+from purista.assembly import Assembly
 from purista.cli.exits import CANNOT_CREATE, OK, USAGE, Stop
 from purista.cli.output import Output
 from purista.cli.signals import Stopping, logging_to_stderr, on_signals
@@ -79,6 +80,8 @@ async def running(app: App, services: Sequence[ServiceBuilder], node: Node) -> A
             instance = await service.get_instance(node)
             started.append(instance)
             await instance.start()
+        if isinstance(node, Assembly):
+            await node.warn()
         yield
         drain = True
     finally:

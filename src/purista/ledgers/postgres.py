@@ -45,7 +45,7 @@ from purista.ledgers.rows import (
     pause_to_text,
     runs_by_lineage,
 )
-from purista.postgres.database import Database, ServerClock
+from purista.postgres.database import SCHEMA_VERSION, Database, ServerClock
 
 __all__ = ["PostgresLedger"]
 
@@ -83,6 +83,27 @@ class PostgresLedger:
     def notes(self) -> PostgresNotes:
         """See :class:`~purista.ledgers.base.Ledger`."""
         return PostgresNotes(self.database)
+
+    async def restored(self, now: int) -> None:
+        """Write down that the database was put back from a copy: what was due before ``now`` (ms) may have run in a life that
+        this ledger knows nothing of, and is not made up for unless a person asks."""
+        async with self.database.connection() as connection:
+            await connection.execute(sql.RESTORED, str(now))
+        self.epoch = now
+
+    def existing(self) -> None:
+        """From now on, open only what is there."""
+        self.database.create = False
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words without secrets."""
+        return f"PostgreSQL, schema {self.database.schema!r}"
+
+    async def peek(self) -> tuple[dict[str, str], float]:
+        """What it says about itself, and how many milliseconds a round trip takes. Need not be open; makes nothing."""
+        meta, trip = await self.database.peek()
+        return {**meta, "newest": str(SCHEMA_VERSION)}, trip
 
     async def __aenter__(self) -> PostgresLedger:
         await self.database.open()

@@ -8,7 +8,7 @@ from purista.ledgers.rows import OCCURRENCE_COLUMNS, PART_COLUMNS
 
 __all__ = [
     "COMMIT", "COMMIT_LAZILY", "COUNT", "DUE", "LINEAGE_COLUMNS", "LOAD", "OCCURRENCE_TYPES", "PART_TYPES", "PURGE",
-    "PURGE_PAYLOADS", "RECENT", "REGISTERED", "SETTINGS",
+    "PURGE_PAYLOADS", "RECENT", "REGISTERED", "RESTORED", "SETTINGS",
 ]  # fmt: skip
 
 LINEAGE_COLUMNS = "lineage, key, version, fence, decided_until, contract_seq, wake_at, pause"
@@ -145,3 +145,5 @@ WITH emptied AS (
   )) RETURNING 1
 ) SELECT (SELECT count(*) FROM emptied) + (SELECT count(*) FROM mail_emptied)
 """
+
+RESTORED = "INSERT INTO meta VALUES ('restored', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value"

@@ -7,14 +7,14 @@ What was decided then is decided again. It is for work that may be done twice af
 from __future__ import annotations
 
 import json
-import logging
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from purista.clock import Clock
-from purista.errors import LedgerMismatch
+from purista.errors import LedgerError, LedgerMismatch
 from purista.ledgers.base import (
     Change,
     Contract,
@@ -32,13 +32,13 @@ from purista.ledgers.redis_records import history, purge
 from purista.ledgers.redis_writes import Compare, Write, of_change, of_counts, of_registration
 from purista.ledgers.rows import contract_from_row, event_of, occurrence_from_row, part_from_row, pause_from_text
 from purista.redis.server import Script, Server, clock_of, pairs
+from purista.settings import Settings
 
 if TYPE_CHECKING:
     from purista.ledgers.redis_notes import RedisNotes
 
 __all__ = ["RedisLedger"]
 
-log = logging.getLogger("purista.ledger")
 CONTRACTS_AT_MOST = 200_000
 REGISTRY_TRIES = 20
 
@@ -110,11 +110,14 @@ class RedisLedger:
     """A :class:`~purista.ledgers.base.Ledger` over a :class:`~purista.redis.server.Server`.
 
     A claim keeps what its message is made of, until a bridge has confirmed it. ``clock`` None: the server's time.
-    ``environment`` None takes whichever the prefix belongs to.
+    ``environment`` None takes whichever the prefix belongs to; ``create=False`` opens only what is there.
     """
 
-    def __init__(self, server: Server, *, environment: str | None = "default", clock: Clock | None = None) -> None:
+    def __init__(
+        self, server: Server, *, environment: str | None = "default", clock: Clock | None = None, create: bool = True
+    ) -> None:
         self.server = server
+        self._create = create
         self._server, self.clock = clock_of(clock)
         self.ledger_id = ""
         self.environment = environment or ""
@@ -141,24 +144,64 @@ class RedisLedger:
             raise
         return self
 
+    async def losses(self) -> str | None:
+        """What a restart of the server would take, in words; None: nothing."""
+        return await self.server.losses()
+
     async def __aexit__(self, *_: object) -> None:
         await self.server.close()
 
-    async def _begin(self) -> None:
+    @property
+    def place(self) -> str:
+        """Where it is, in words without secrets."""
+        return f"Redis, prefix {self.server.prefix!r}"
+
+    async def peek(self) -> tuple[dict[str, str], float]:
+        """What it says about itself, and how many milliseconds a round trip takes. Need not be open; makes nothing."""
+        await self.server.open()
+        try:
+            trips = []
+            for _ in range(5):
+                began = time.perf_counter()
+                meta = await self.server.do("HGETALL", self.server.name("meta"))
+                trips.append((time.perf_counter() - began) * 1000)
+            lost = await self.server.losses()
+        finally:
+            await self.server.close()
+        found = {**meta, **({} if lost is None else {"losses": lost})}
+        return found, sorted(trips)[len(trips) // 2]
+
+    async def restored(self, now: int) -> None:
+        """Write down that the database was put back from a copy: what was due before ``now`` (ms) may have run in a life that
+        this ledger knows nothing of, and is not made up for unless a person asks."""
+        await self.server.do("HSET", self.server.name("meta"), "restored", now)
+        self.epoch = now
+
+    def existing(self) -> None:
+        """From now on, open only what is there."""
+        self._create = False
+
+    async def _made(self) -> None:
         meta = self.server.name("meta")
-        for field, value in (
-            ("ledger_id", secrets.token_hex(8)),
-            ("environment", self._wanted or "default"),
-            ("registry", "0"),
-        ):
+        if not self._create:
+            if await self.server.do("HGET", meta, "ledger_id") is None:
+                raise LedgerError(
+                    f"expected a ledger under prefix {self.server.prefix!r}, found none; start the service once (purista "
+                    "worker or serve), or correct PURISTA_LEDGER"
+                )
+            return
+        environment = self._wanted or Settings.read().environment
+        for field, value in (("ledger_id", secrets.token_hex(8)), ("environment", environment), ("registry", "0")):
             await self.server.do("HSETNX", meta, field, value)
+
+    async def _begin(self) -> None:
+        await self._made()
         await self.load([])
         if self._wanted is not None and self.environment != self._wanted:
             raise LedgerMismatch(
                 f"expected the ledger of environment {self._wanted!r}, got the one of {self.environment!r}: one ledger per "
                 f"environment; set PURISTA_ENVIRONMENT={self.environment} or name another prefix"
             )
-        log.warning("Redis keeps of decisions: %s", await self.server.durability(), extra={"action": "durability"})
 
     async def load(self, keys: Sequence[str], runs: Sequence[RunRef] = ()) -> list[LedgerView | None]:
         """See :meth:`purista.ledgers.base.Ledger.load`."""

@@ -104,6 +104,10 @@ class SqliteLedger:
 
         return SqliteNotes(self.file)
 
+    def existing(self) -> None:
+        """From now on, open only what is there."""
+        self.file.create = False
+
     async def __aenter__(self) -> SqliteLedger:
         self.file.open()
         try:

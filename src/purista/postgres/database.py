@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from purista.errors import LedgerError, LedgerMismatch, MissingExtra
+from purista.settings import Settings
 
 __all__ = ["Database", "ServerClock"]
 
@@ -47,19 +48,21 @@ class ServerClock:
 class Database:
     """A schema of a PostgreSQL database. ``url`` as for libpq (``postgresql://host/name``); it is never shown.
 
-    ``environment=None`` takes whichever the schema belongs to. Every act has a time-out, so that a server that does not
-    answer is an error and no silence.
+    ``environment=None`` takes whichever the schema belongs to; ``create=False`` opens only what is there. Every act has a
+    time-out, so that a server that does not answer is an error and no silence.
     """
 
     def __init__(
-        self, url: str, *, schema: str = "purista", environment: str | None = "default", connections: int = 4
-    ) -> None:
+        self, url: str, *, schema: str = "purista", environment: str | None = "default", connections: int = 4,
+        create: bool = True,
+    ) -> None:  # fmt: skip
         if not _NAME.fullmatch(schema):
             raise LedgerError(
                 f"expected a schema name of at most 50 of a-z, 0-9 and _, got {schema!r:.80}; write schema='purista'"
             )
         self.schema = schema
         self.environment = environment
+        self.create = create
         self._url, self._connections = url, connections
         self._pool: Any = None
         self._users = 0
@@ -91,6 +94,27 @@ class Database:
             if pool is not None:
                 pool.terminate()
             raise
+
+    async def peek(self) -> tuple[dict[str, str], float]:
+        """What the schema says about itself (nothing where no ledger is in it), and how many milliseconds a round trip takes.
+        Makes and changes nothing.
+
+        :raises LedgerError: the server does not answer, or refuses.
+        """
+        pool = await self._connected()
+        try:
+            async with pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
+                trips = []
+                for _ in range(5):
+                    began = time.perf_counter()
+                    there = await connection.fetchval("SELECT to_regclass('meta') IS NOT NULL")
+                    trips.append((time.perf_counter() - began) * 1000)
+                rows = await connection.fetch("SELECT name, value FROM meta") if there else ()
+        except _failures() as error:
+            raise LedgerError(f"the database does not answer: {type(error).__name__}: {error}") from error
+        finally:
+            pool.terminate()
+        return {str(name): str(value) for name, value in rows}, sorted(trips)[len(trips) // 2]
 
     async def close(self) -> None:
         """Disconnect. Does nothing while others still use it."""
@@ -169,8 +193,14 @@ class Database:
     async def _migrate(self, connection: Any) -> None:
         """Bring the schema up to date. Processes that start at once wait for each other."""
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"')
+        if self.create:
+            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"')
         there = await connection.fetchval("SELECT to_regclass('meta') IS NOT NULL")
+        if not there and not self.create:
+            raise LedgerError(
+                f"expected a ledger in schema {self.schema!r}, found none; start the service once (purista worker or serve), "
+                "or correct PURISTA_LEDGER"
+            )
         version = int(await connection.fetchval("SELECT value FROM meta WHERE name = 'schema'") or 0) if there else 0
         if version > SCHEMA_VERSION:
             raise LedgerMismatch(
@@ -181,11 +211,15 @@ class Database:
             if number > version:
                 await connection.execute(path.read_text("utf-8"))
         if not there:
-            meta = {"ledger_id": secrets.token_hex(8), "environment": self.environment or "default", "registry": "0"}
+            environment = self.environment or Settings.read().environment
+            meta = {"ledger_id": secrets.token_hex(8), "environment": environment, "registry": "0"}
             await connection.executemany("INSERT INTO meta (name, value) VALUES ($1, $2)", list(meta.items()))
         if version < SCHEMA_VERSION:
             statement = "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
             await connection.execute(statement, str(SCHEMA_VERSION))
+        await self._check_environment(connection)
+
+    async def _check_environment(self, connection: Any) -> None:
         found = await connection.fetchval("SELECT value FROM meta WHERE name = 'environment'")
         if self.environment is not None and found != self.environment:
             raise LedgerMismatch(

@@ -123,18 +123,18 @@ class Server:
         except (redis.exceptions.RedisError, OSError) as error:
             raise LedgerError(f"Redis does not answer: {_said(error)}") from error
 
-    async def durability(self) -> str:
-        """What the server says that it keeps, in words."""
+    async def losses(self) -> str | None:
+        """What a restart or crash of the server would take, and what to set; None where it says that it keeps every write."""
         try:
             found: Any = await self.do("CONFIG", "GET", "append*")
         except LedgerError:
-            return "unknown: CONFIG is not allowed"
+            return "whether Redis keeps decisions across a restart is unknown: CONFIG is not allowed"
         pairs = found if isinstance(found, dict) else dict(zip(found[::2], found[1::2], strict=True))
         if pairs.get("appendonly") != "yes":
-            return "none: appendonly is off, a restart forgets everything"
-        return {"always": "every write", "everysec": "all but the last second"}.get(
-            pairs.get("appendfsync", ""), "little"
-        )
+            return "Redis keeps no decisions across a restart: set appendonly yes"
+        if pairs.get("appendfsync") != "always":
+            return "a crash of Redis takes the decisions of its last second or more: set appendfsync always"
+        return None
 
     def _opened(self) -> Any:
         if self.client is None:

@@ -46,7 +46,7 @@ class SqliteFile:
 
     def __init__(self, path: str | Path, *, environment: str | None = "default", create: bool = True) -> None:
         self.path = str(path)
-        self._create = create
+        self.create = create
         self.environment = environment
         self.volatile = self.path == ":memory:"
         self._waiters = _Waiters()
@@ -69,13 +69,13 @@ class SqliteFile:
         self._users += 1
         if self._users > 1:
             return
-        if not self._create and not Path(self.path).is_file():
+        if not self.create and not Path(self.path).is_file():
             self._users = 0
             raise LedgerError(f"expected a ledger at {self.path}, found none; start the service once, or give --ledger")
         connections: list[sqlite3.Connection] = []
         try:
             connections.append(self._connect())
-            migrate(connections[0], self.environment, create=self._create)
+            migrate(connections[0], self.environment, create=self.create)
             connections.append(connections[0] if self.volatile else self._connect())
             connections[0].execute("PRAGMA busy_timeout=0")  # the writer waits by itself, where it holds nobody up
         except BaseException as error:

@@ -8,6 +8,7 @@ import time
 from importlib.resources import files
 
 from purista.errors import LedgerMismatch
+from purista.settings import Settings
 
 __all__ = ["SCHEMA_VERSION", "migrate"]
 
@@ -26,7 +27,7 @@ def migrate(connection: sqlite3.Connection, environment: str | None, *, create: 
             if not found:
                 _refuse_foreign(connection, create=create)
             for number in range(found + 1, SCHEMA_VERSION + 1):
-                _apply(connection, number, environment or "default")
+                _apply(connection, number, environment or Settings.read().environment)
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")

@@ -205,6 +205,12 @@ def test_sh_names_targets_of_the_makefile(block: Block) -> None:
         assert target in targets, f"{block.page.name}: {line}"
 
 
+@pytest.mark.parametrize("block", [b for b in ALL if b.mark == "seen"], ids=name)
+def test_what_is_quoted_was_seen_where_it_is_run(block: Block) -> None:
+    seen = {line for other in _consoles(ROOT / block.about) for line in other.body.splitlines()}
+    assert set(block.body.splitlines()) <= seen
+
+
 def test_only_known_languages() -> None:
     assert {block.language for block in ALL} <= {"python", "toml", "sh", "console", "sql", "text", ""}
 
@@ -250,8 +256,8 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
         seen = []
         for command, _ in _commands(block.body):
             words = shlex.split(command)
-            if words[0] == "cd":
-                where = where / words[1]
+            if words[0] in ("cd", "."):
+                where = where / words[1] if words[0] == "cd" else where
                 seen.append((command, ""))
                 continue
             assert words[0] == "purista", command

@@ -12,7 +12,7 @@ from purista.assembly import Assembly
 from purista.embedded import DefaultEventBridge
 from purista.errors import DeclarationError
 from purista.outpost import Outpost
-from purista.service.origin import locate, raised_at
+from purista.service.origin import locate_raised
 from purista.settings import Settings
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def load_app(reference: str, directory: str | Path = ".") -> App:
             raise DeclarationError(f"expected a module {module_name!r} in {path} or installed, found none") from None
         raise  # the module is there and fails itself: its own error says more
     except DeclarationError as error:
-        locate(error, raised_at(error.__traceback__))
+        locate_raised(error)
         raise
     found: Any = module
     for name in attribute.split("."):

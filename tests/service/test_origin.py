@@ -61,9 +61,19 @@ def test_a_module_that_declares_something_wrong_is_named_with_the_line(
     (tmp_path / "originapp.py").write_text(MODULE.format(cron="61 2 * * *", zone="UTC"))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidExpression, match=r"^originapp\.py:7: minute '61' at position 0") as refused:
+    with pytest.raises(InvalidExpression, match=r"^originapp\.py:7: reports/1/daily: minute '61' at") as refused:
         load_app("originapp:app", tmp_path)
     assert refused.value.field == "minute"
+
+
+def test_an_expression_outside_of_a_schedule_is_named_with_the_line_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "alone.py").write_text('from purista import Cron\n\nNIGHTLY = Cron("61 2 * * *")\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidExpression, match=r"^alone\.py:3: minute '61' at"):
+        load_app("alone:app", tmp_path)
 
 
 def test_the_command_line_prints_it(tmp_path: Path) -> None:

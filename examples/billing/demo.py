@@ -84,7 +84,7 @@ class Demo:
         )  # fmt: skip
         self.screen.say("what has a star follows elapsed time instead:")
         start = _minute(self.change - 20 * 60)
-        self.screen.command("next", "paymentImport", "--app", "billing:app", "--from", start, "-n", "3")
+        self.screen.command("next", "paymentImport", "--app", "billing:app", "--from", start, "-n", "5")
 
     async def compiled(self, stage: Stage) -> None:
         """A starting service writes cron's file; other hosts would get other lines."""

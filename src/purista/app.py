@@ -12,6 +12,7 @@ from purista.assembly import Assembly
 from purista.embedded import DefaultEventBridge
 from purista.errors import DeclarationError
 from purista.outpost import Outpost
+from purista.service.origin import locate_raised
 from purista.settings import Settings
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ def load_app(reference: str, directory: str | Path = ".") -> App:
         if error.name is not None and module_name.split(".")[0] == error.name.split(".")[0]:
             raise DeclarationError(f"expected a module {module_name!r} in {path} or installed, found none") from None
         raise  # the module is there and fails itself: its own error says more
+    except DeclarationError as error:
+        locate_raised(error)
+        raise
     found: Any = module
     for name in attribute.split("."):
         found = getattr(found, name, None)

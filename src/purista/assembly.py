@@ -159,9 +159,9 @@ class Assembly:
 
     def registrar(self, *, registration: str | None = None) -> Registrar:
         """What turns declared schedules into live ones here."""
+        mode = self._mode if registration is None else Mode(registration)
         return Registrar(
-            self.ledger, scheduler=self._placed(), environment=self.environment,
-            mode=self._mode if registration is None else Mode(registration), revision=self._revision,
+            self.ledger, scheduler=self._placed(mode), environment=self.environment, mode=mode, revision=self._revision,
             volatile=self.volatile,
         )  # fmt: skip
 
@@ -200,12 +200,12 @@ class Assembly:
     def _here(self, schedules: Sequence[Schedule]) -> list[Schedule]:
         return [s for s in schedules if not s.environments or self.environment in s.environments]
 
-    def _placed(self) -> Scheduler | None:
+    def _placed(self, mode: Mode) -> Scheduler | None:
         """The scheduler, told what its calls must name: a gateway, unless the ledger is a file that carries its messages.
 
         :raises RegistrationError: it names none.
         """
-        if self._mode is Mode.OFF:
+        if mode is Mode.OFF:
             return None
         place = getattr(self.scheduler, "for_gateway", None)
         if place is None:

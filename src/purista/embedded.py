@@ -11,7 +11,7 @@ from purista.delivery import Limits
 from purista.errors import BridgeVolatile
 from purista.ledgers.sqlite import SqliteLedger
 from purista.queues.sqlite import SqliteQueue
-from purista.registration.registrar import Scheduler
+from purista.registration.registrar import Mode, Scheduler
 from purista.settings import Settings
 from purista.sqlite.file import SqliteFile
 
@@ -65,7 +65,7 @@ class DefaultEventBridge(Assembly):
         """The file's path."""
         return self.file.path
 
-    def _placed(self) -> Scheduler | None:
+    def _placed(self, mode: Mode) -> Scheduler | None:  # noqa: ARG002 - lines that open the file need no gateway
         """The scheduler, told which file its calls must name."""
         place = getattr(self.scheduler, "for_ledger", None)
         if place is None:

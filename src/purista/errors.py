@@ -41,7 +41,12 @@ class PuristaError(Exception):
 
 
 class DeclarationError(PuristaError, ValueError):
-    """What code declares is wrong. Raised where it is declared, never at run time."""
+    """What code declares is wrong. Raised where it is declared, never at run time.
+
+    ``origin`` is that file and line, where they are known; then the message begins with them.
+    """
+
+    origin: tuple[str, int] | None = None
 
 
 class InvalidExpression(DeclarationError):

@@ -123,10 +123,69 @@ def test_a_change_is_shown_before_it_is_made(purista, home, folder, monkeypatch)
 
 
 def test_a_folder_that_is_not_there(purista, home):
-    assert purista("apply", "cron", "--directory", "nowhere", "--dry-run").code == 1
-    result = purista("apply", "cron", "--directory", "nowhere")
-    assert (result.code, result.out) == (73, "")
-    assert "expected a folder nowhere" in result.err
+    """Nothing is registered then: not even the ledger's file is made."""
+    for scheduler in ("cron", "systemd"):
+        for more in ([], ["--dry-run"]):
+            result = purista("apply", scheduler, "--directory", "nowhere", *more)
+            assert (result.code, result.out) == (73, "")
+            assert "expected a folder nowhere, found none; make it: mkdir nowhere" in result.err
+    assert not (home / "shop.db").exists()
+
+
+BROKERED = """
+from purista import AmqpBridge, CronScheduler
+bridge = AmqpBridge("amqp://guest@127.0.0.1:1/x", ledger="kept.db", registration="off"{scheduler})
+app = App(services=[shop], bridge=bridge)
+"""
+
+
+def brokered(home, scheduler):
+    text = (home / "shopapp.py").read_text()
+    given = scheduler and f", scheduler={scheduler}"
+    mine = BROKERED.replace("{scheduler}", given)
+    (home / "shopapp.py").write_text(text.replace('app = App(services=[shop], ledger="shop.db")', mine))
+
+
+def test_over_a_broker_lines_call_the_gateway_of_the_apps_own_cron(purista, home, folder):
+    """No broker is asked, and export asks no ledger either."""
+    brokered(home, 'CronScheduler("cron.d", gateway="https://gw.example", secret="file:/s", host_zone="Europe/Berlin")')
+    result = purista("export", "cron")
+    assert result.code == 0, result.err
+    assert "trigger --gateway https://gw.example --secret file:/s --scheduler cron -- shop/1/billing" in result.out
+    assert "--ledger" not in result.out
+    assert not (home / "kept.db").exists()
+    result = purista("apply", "cron")
+    assert result.code == 0, result.err
+    assert "create  shop/1/billing  new" in result.out
+    (file,) = folder.glob("purista-*")
+    assert "--gateway https://gw.example" in file.read_text()
+    (home / "elsewhere").mkdir()
+    assert purista("apply", "cron", "--directory", "elsewhere", "--host-zone", "UTC").code == 0
+    assert list((home / "elsewhere").glob("purista-*"))
+    assert "purista plan" in purista("apply", "cron", "--dry-run").err
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "code", "why"),
+    [
+        ("", 78, "got one over a broker with no scheduler; write scheduler=CronScheduler(gateway="),
+        ("CronScheduler()", 73, "expected CronScheduler(gateway='https://…'"),
+    ],
+)
+def test_over_a_broker_a_cron_without_a_gateway_says_what_to_write(purista, home, scheduler, code, why):
+    brokered(home, scheduler)
+    for command in ("export", "apply"):
+        result = purista(command, "cron")
+        assert (result.code, result.out) == (code, "")
+        assert why in result.err
+    assert not (home / "kept.db").exists()
+
+
+def test_drift_over_a_broker_without_a_scheduler_has_nothing_to_compare(purista, home):
+    brokered(home, "")
+    result = purista("drift")
+    assert (result.code, result.out) == (78, "")
+    assert "nothing to compare: this app's bridge has no scheduler" in result.err
 
 
 def test_a_volatile_app_cannot_be_called_by_cron(purista, home):

@@ -147,10 +147,10 @@ def test_what_a_resume_finds_due_is_sent_by_a_gateway(purista, deployed, ledger,
 
 
 def test_what_needs_a_file_says_so(purista, deployed, tmp_path):
-    for command in (("ledger", "backup", "copy.db"), ("export", "cron")):
+    for command, why in ((("ledger", "backup", "copy.db"), "SQLite"), (("export", "cron"), "CronScheduler(gateway=")):
         result = purista(*command)
         assert result.code != 0
-        assert "SQLite" in result.err
+        assert why in result.err
 
 
 @pytest.mark.parametrize(

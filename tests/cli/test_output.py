@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
+from purista.cli.commands import run
 from purista.cli.output import Cell, Output, complain, safe
 
 NASTY = "[red]x[/red] \x1b[31mboo\x1b[0m\r\n\u202eabc\u009b2J\ud800"
@@ -84,3 +86,15 @@ def test_a_narrow_terminal_loses_nothing(capsys, monkeypatch):
     ]
     assert "skipped_overlap" in out
     assert "".join(out.split()).endswith("areasonthatislongerthanacellcanbeinanytable")
+
+
+def test_help_on_a_terminal_keeps_what_is_in_brackets(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    for words, shown in (
+        (["serve", "-h"], "purista[http]"),
+        (["prune", "-h"], "[only list it]"),
+        (["-h"], "purista[http]"),
+    ):
+        assert run(words) == 0
+        assert shown in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,10 +89,9 @@ def test_every_attempt_is_signed_afresh_under_the_same_id():
 
 
 def test_the_oracle_accepts_what_it_sends(monkeypatch):
-    import time as clock
 
     with answering(OK) as (server, url):
-        Remote(url, lambda: clock.time_ns() // 1_000_000, secret=secret(OLD)).trigger(KEY, 0, 0)
+        Remote(url, lambda: time.time_ns() // 1_000_000, secret=secret(OLD)).trigger(KEY, 0, 0)
     _, headers, body = server.seen[0]
     Webhook("whsec_" + OLD.decode()).verify(body, {k.lower(): v for k, v in headers.items()})
     assert json.loads(body)["scheduledAt"] == "1970-01-01T00:00:00.000Z"
@@ -149,11 +149,43 @@ def test_exit_codes(told, code, word, capsys, monkeypatch):
         assert json.loads(capsys.readouterr().out)["answer"] == word
 
 
+def test_several_keys_share_one_wait():
+    """Side by side, also where they are more than can be asked at once; when nobody is there, nobody is tried any longer."""
+    keys = [f"shop/1/k{number}" for number in range(3 * module.AT_ONCE)]
+    real = {"secret": secret(OLD), "chance": lambda: 0.0}  # waits of 0.5, 1, 2 s
+    begin = time.monotonic()
+    heard = list(Remote("http://127.0.0.1:1", lambda: time.time_ns() // 1_000_000, **real).trigger_all(keys, None, 0.8))
+    assert time.monotonic() - begin < 2 * 0.5, "one after another it would be twelve seconds"
+    assert [one.status for one in heard] == [0] * len(keys)
+    assert {one.attempts for one in heard[-module.AT_ONCE :]} == {0}
+    assert all("refused" in one.fault for one in heard)
+    with answering((503, {}, {})) as (server, url):
+        begin = time.monotonic()
+        heard = list(Remote(url, lambda: time.time_ns() // 1_000_000, **real).trigger_all(keys[:3], None, 0.8))
+        assert time.monotonic() - begin < 2 * 0.5
+    assert [one.attempts for one in heard] == [2, 2, 2]
+    assert {path for path, _, _ in server.seen} == {f"/schedules/{key}/trigger" for key in keys[:3]}
+
+
+def test_several_keys_on_the_command_line(capsys, monkeypatch):
+    monkeypatch.setenv("S", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwQ0zFBdTuVOw=")
+    with answering(OK) as (_, url):
+        assert main(["trigger", "--gateway", url, "--secret", "env:S", "--json", "s/1/a", "s/1/b"]) == 0
+    assert [json.loads(line)["key"] for line in capsys.readouterr().out.splitlines()] == ["s/1/a", "s/1/b"]
+
+
 def test_usage(capsys, monkeypatch):
     monkeypatch.setenv("S", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwQ0zFBdTuVOw=")
     base = ["trigger", "--gateway", "http://127.0.0.1:1", "--wait", "0"]
     assert main([*base, "--secret", "env:S", "--sweep"]) == 64
-    assert main([*base, "--secret", "env:S", "not-a-key"]) == 64
+    assert main([*base, "--secret", "env:S", "nightly"]) == 64
+    assert main(["trigger", "nightly", "--ledger", "none.db"]) == 64, "with and without a gateway"
+    told = capsys.readouterr().err.splitlines()[-2:]
+    assert told[0] == told[1]
+    assert "got 'nightly'; write service/version/name, such as shop/1/nightly" in told[0]
+    for odd in ("", "//", "a//b", "\x1b[31m", "ü" * 100):
+        assert main(["trigger", odd, "--ledger", "none.db"]) == 64
+    assert "\x1b" not in capsys.readouterr().err
     assert main([*base, KEY]) == 78
     assert main([*base, "--secret", "env:S", "--token", "env:S", KEY]) == 78
     assert main([*base, "--secret", "env:S", KEY]) == 69
@@ -161,6 +193,19 @@ def test_usage(capsys, monkeypatch):
     assert main([*base, KEY]) == 69
     assert main(["trigger", "--gateway", "gateway.example", "--wait", "0", KEY]) == 78
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("at", "fix"),
+    [
+        ("2026-11-27T07:00", "write 2026-11-27T07:00Z if that is UTC, or 2026-11-27T08:00+01:00"),
+        ("at seven", "got 'at seven'; write 2026-11-27T07:00Z"),
+    ],
+)
+def test_an_instant_without_an_offset_is_told_what_to_write_on_a_command_line(at, fix, capsys):
+    assert main(["trigger", KEY, "--at", at]) == 64
+    assert fix in (said := capsys.readouterr().err)
+    assert "datetime(" not in said
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ def served(where, *options):
                 break
         else:
             pytest.fail("".join(lines))
+        process.said = lines
         yield process, found[1]
     finally:
         process.kill()
@@ -104,6 +105,15 @@ def until(process, words):
 
 def call(url, *more):
     return main(["trigger", "--gateway", url, "--secret", "file:s.key", "--wait", "5", *more, "shop/1/always"])
+
+
+def test_it_says_how_many_schedules_can_be_called_for(shop):
+    with served(shop) as (process, _):
+        assert process.said[-1].endswith("credentials: 1, schedules: 1\n")
+    (shop / "shop.db").unlink()
+    with served(shop) as (process, _):
+        assert process.said[-1].endswith("credentials: 1, schedules: 0\n")
+        assert "purista worker and purista apply do that" in until(process, "no schedule is registered yet")
 
 
 def test_it_answers_reads_its_credentials_again_and_stops(shop, capsys):

@@ -27,6 +27,8 @@ def test_a_new_project_passes_its_own_test(purista, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+    told = (project / "README.md").read_text()
+    assert told.index("purista worker") < told.index("purista run"), "a run wants its worker, and a registered schedule"
     done = subprocess.run(
         [sys.executable, "-m", "purista", "check", "--strict"], cwd=project, env=environment, text=True,
         capture_output=True, timeout=60, check=False,

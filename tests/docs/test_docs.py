@@ -205,6 +205,12 @@ def test_sh_names_targets_of_the_makefile(block: Block) -> None:
         assert target in targets, f"{block.page.name}: {line}"
 
 
+@pytest.mark.parametrize("block", [b for b in ALL if b.mark == "seen"], ids=name)
+def test_what_is_quoted_was_seen_where_it_is_run(block: Block) -> None:
+    seen = {line for other in _consoles(ROOT / block.about) for line in other.body.splitlines()}
+    assert set(block.body.splitlines()) <= seen
+
+
 def test_only_known_languages() -> None:
     assert {block.language for block in ALL} <= {"python", "toml", "sh", "console", "sql", "text", ""}
 
@@ -250,8 +256,8 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
         seen = []
         for command, _ in _commands(block.body):
             words = shlex.split(command)
-            if words[0] == "cd":
-                where = where / words[1]
+            if words[0] in ("cd", "."):
+                where = where / words[1] if words[0] == "cd" else where
                 seen.append((command, ""))
                 continue
             assert words[0] == "purista", command
@@ -301,13 +307,12 @@ def test_the_commands_of_a_page_that_tells_a_story(page: Path, tmp_path: Path) -
     (app,) = [block for block in blocks(page) if block.mark == "app"]
     (tmp_path / app.about).write_text(app.body, "utf-8")
     (tmp_path / "pyproject.toml").write_text(f'[tool.purista]\napp = "{Path(app.about).stem}:app"\n', "utf-8")
-    (tmp_path / "cron.d").mkdir()
     for number, block in enumerate(_consoles(page)):
         assert block.mark == "at", f"{page.name}: a console block without its time"
         seen = []
         for command, _ in _commands(block.body):
             words = shlex.split(command)
-            run = words if words[0] == "sed" else [sys.executable, "-c", AT, block.about, *words[1:]]
+            run = words if words[0] in ("sed", "mkdir") else [sys.executable, "-c", AT, block.about, *words[1:]]
             seen.append((command, _run(run, tmp_path, None, codes=(0, 1))))
         if WRITE:
             _replace(_consoles(page)[number], "".join(f"$ {command}\n{out}" for command, out in seen))
@@ -338,23 +343,31 @@ def test_the_commands_of_the_import_page(tmp_path: Path) -> None:
 
 
 def _shop(where: Path) -> None:
-    """The app and configuration of docs/http.md, registered once."""
+    """The app and configuration of docs/http.md."""
     for mark in ("app", "config"):
         (block,) = [block for block in blocks(ROOT / "docs/http.md") if block.mark == mark]
         (where / block.about).write_text(block.body, "utf-8")
-    subprocess.run([sys.executable, "-c", REGISTER], cwd=where, check=True)
 
 
-REGISTER = """
-import asyncio
-from shop import app
+def _work(where: Path) -> str:
+    """What a worker says that starts and ends again."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PURISTA_")}
+    command = [sys.executable, "-c", SHELL, "worker"]
+    process = subprocess.Popen(command, cwd=where, env=environment, text=True, stderr=subprocess.PIPE)
+    lines = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        if "started: " in line:
+            break
+    process.terminate()
+    process.communicate(timeout=30)
+    return "".join(lines).replace(f"{where}/", "/srv/shop/")
 
-async def main():
-    await app.start(consume=False)
-    await app.stop()
 
-asyncio.run(main())
-"""
+def _untimed(log: str) -> list[str]:
+    """Log lines without their times."""
+    return [line.partition(" ")[2] for line in log.splitlines()]
 
 
 @contextmanager
@@ -387,17 +400,19 @@ def test_the_commands_of_the_http_page(tmp_path: Path) -> None:
     _shop(tmp_path)
     (block,) = _consoles(page)
     commands = _commands(block.body)
-    assert [command.split()[1] for command, _ in commands] == ["secret", "serve", "trigger", "trigger", "trigger"]
+    assert [command.split()[1] for command, _ in commands] == ["secret", "worker", "serve", *["trigger"] * 3]
     assert _over_http(commands[0][0], tmp_path, "") == commands[0][1]
+    assert _untimed(_work(tmp_path)) == _untimed(commands[1][1])
     with _serving(tmp_path) as (line, url):
-        assert line.partition(" ")[2].replace(url, "http://127.0.0.1:8080") == commands[1][1].partition(" ")[2]
-        for command, expected in commands[2:]:
+        assert _untimed(line.replace(url, "http://127.0.0.1:8080")) == _untimed(commands[2][1])
+        for command, expected in commands[3:]:
             assert _over_http(command, tmp_path, url) == expected, command
 
 
 def test_the_commands_of_the_page_about_a_gateway_that_is_down(tmp_path: Path) -> None:
     """Without a gateway, and with one."""
     _shop(tmp_path)
+    _work(tmp_path)
     _run([sys.executable, "-c", SHELL, "secret", "-o", "gateway.key"], tmp_path, None)
     down, up = _consoles(ROOT / "docs/gateway-down.md")
     assert (down.mark, up.mark) == ("down", "up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -33,6 +34,8 @@ def test_the_demo_holds_on_every_day_and_leaves_nothing_behind(today: str | None
     assert done.stdout.splitlines()[-1].startswith("the story holds")
     for word in ("duplicate", "skipped_overlap", "coalesced", "SIGKILL", "not_due"):
         assert word in done.stdout
+    star = done.stdout[done.stdout.index("what has a star") : done.stdout.index("== 4")]
+    assert set(re.findall(r":00 (\+\d\d:\d\d)", star)) == {"+01:00", "+02:00"}, "before the change and after it"
     assert list(tmp_path.iterdir()) == []
     assert list((EXAMPLES / "billing").glob("*.db*")) == []
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional, Protocol, TypeVar
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from purista.errors import DeclarationError, InvalidPayload, InvalidSchedule
 from purista.service.builder import ServiceBuilder
+from purista.service.context import Context
 from purista.service.handlers import definitions_of, dumper, issues_of, validator
 
 if TYPE_CHECKING:
@@ -230,6 +231,66 @@ def test_options_that_are_refused(service: ServiceBuilder, decorate: Any, error:
     with pytest.raises(error) as refused:
         decorate(service)
     assert why in str(refused.value)
+
+
+class MyContext(Context):
+    """Somebody's own."""
+
+
+class StandIn(MyContext):
+    """Of a test."""
+
+
+class Logs(Protocol):
+    """What a handler wants of a context."""
+
+    def log(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("first", "shown"),
+    [
+        (Cycle, "cycle: Cycle"),
+        ("Cycle", "cycle: Cycle"),
+        (dict[str, int], "cycle: dict[str, int]"),
+        (Optional[Cycle], None),  # noqa: UP045 - both spellings
+        (Cycle | None, None),
+        (Annotated[int, "of it"], None),
+        (date, "cycle: date"),
+    ],
+)
+def test_a_handler_without_its_context_is_told_so(service: ServiceBuilder, first: Any, shown: str | None) -> None:
+    async def write_report(cycle: Cycle) -> None: ...
+
+    write_report.__annotations__["cycle"] = first
+    with pytest.raises(
+        DeclarationError, match="write_report: expected its first parameter to be the context"
+    ) as refused:
+        service.queue_worker("reports")(write_report)
+    if shown is not None:
+        assert f"got '{shown}'; write write_report(context: Context, {shown})" in str(refused.value)
+
+
+def test_a_context_that_comes_second_is_not_shown_twice(service: ServiceBuilder) -> None:
+    def swapped(cycle: Cycle, context: Context) -> None: ...
+
+    with pytest.raises(DeclarationError, match=r"write swapped\(context: Context, cycle: Cycle\)"):
+        service.command("swapped")(swapped)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [Context, "Context", MyContext, StandIn, Logs, Any, "Any", object, "Decimal", "TYPE_CHECKING and Unknown",
+     Context | None, "Context | None", Annotated[Context, "mine"], TypeVar("T")],
+)  # fmt: skip
+def test_what_may_be_a_context_is_let_through(service: ServiceBuilder, first: Any) -> None:
+    """Names that only type checkers know, too: nobody can say at run time what they are."""
+
+    def work(context: object, cycle: Cycle) -> None: ...
+
+    work.__annotations__["context"] = first
+    service.queue_worker("work")(work)
+    assert service.queue_workers[0].payload_type is Cycle
 
 
 def test_a_name_is_taken_once_per_kind(service: ServiceBuilder) -> None:

@@ -19,6 +19,7 @@ from purista.gateway import decide, runs
 from purista.ledgers.sqlite import SqliteLedger
 from purista.simulation.faults import Chances, Jump
 from purista.simulation.simulate import Outcome, Plan, faults_of, least, simulate
+from purista.testing import ManualClock
 from tests.simulation.apps import every_policy
 
 HOUR = 3_600_000
@@ -150,6 +151,22 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     assert "every law held: decided once, forbid never overlaps, nothing lost" in out
     assert run([*ARGUMENTS, "--seed", "3", "-n", "5000"]) == 0
     assert "process died" in capsys.readouterr().out
+
+
+def test_what_is_due_at_the_very_start_is_nobodys(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start without --from is a full hour, at which a minutely schedule is due: it is registered then, not before."""
+    monkeypatch.chdir(ROOT / "examples/hello")
+    assert (
+        run(["simulate", "--app", "hello:app", "--for", "1h", "-n", "1"], clock=ManualClock("2026-11-27T06:20:00Z"))
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert "90 decided (30 of them after the 1h, until all was done), " in out
+    assert " times again) under 0 faults; every law held" in out
+    faults = ["--crash", "0.1", "--duplicate", "0.2", "--clock-jump", "-1h"]
+    assert run(["simulate", "--app", "hello:app", "--for", "2h", *faults]) == 0
 
 
 def test_the_command_says_what_broke_and_how_to_see_it_again(

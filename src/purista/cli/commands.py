@@ -41,6 +41,8 @@ def run(arguments: Sequence[str], *, clock: Clock | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
     command = typer.main.get_command(build(colour=sys.stdout.isatty()))
+    if sys.stdout.isatty():
+        _plain(command)
     try:
         command.main(list(arguments), prog_name="purista", obj=session)
     except SystemExit as end:
@@ -64,6 +66,17 @@ def build(*, colour: bool) -> typer.Typer:
             group.command(command)(_guarded(function))
         app.add_typer(group, name=name)
     return app
+
+
+def _plain(command: Any) -> None:
+    """On a terminal help texts are markup, in which [now] and purista[http] would be tags, and left out."""
+    from rich.markup import escape  # noqa: PLC0415 - only a terminal pays for it
+
+    for one in (command, *command.params):
+        if getattr(one, "help", None):
+            one.help = escape(one.help)
+    for inner in getattr(command, "commands", {}).values():
+        _plain(inner)
 
 
 def _typer(words: str, *, colour: bool) -> typer.Typer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from purista.app import App
 from purista.cli.configure import Place, Placed
@@ -13,7 +14,12 @@ from purista.schedulers.cron import CronScheduler
 from purista.schedulers.cron.control import CronControl
 from purista.schedulers.cron.dialect import CronDialect
 
-__all__ = ["cron"]
+__all__ = ["cron", "options"]
+
+
+def options(*, directory: Path | None = None, host_zone: str | None = None) -> dict[str, Any]:
+    """Those of the command line, as :class:`CronScheduler` takes them."""
+    return {"directory": directory, "host_zone": None if host_zone is None else zone_of(host_zone).key}
 
 
 def cron(*, directory: Path | None = None, host_zone: str | None = None) -> Place:

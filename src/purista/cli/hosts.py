@@ -35,6 +35,17 @@ def groups() -> list[Group]:
     ]
 
 
+def _check_folder(directory: Path | None) -> None:
+    """A folder that is named must be there, before anything is registered.
+
+    :raises Stop: it is not.
+    """
+    if directory is not None and not directory.is_dir():
+        from purista.cli.exits import CANNOT_CREATE, Stop  # noqa: PLC0415
+
+        raise Stop(CANNOT_CREATE, f"expected a folder {directory}, found none; make it: mkdir {directory}")
+
+
 def export_cron(
     ctx: typer.Context,
     directory: Files = None,
@@ -45,10 +56,14 @@ def export_cron(
     as_json: Json = False,
 ) -> int:
     """What `apply cron` would write. Needs no rights and changes nothing."""
-    from purista.cli.configure import export  # noqa: PLC0415 - only these commands pay for it
-    from purista.cli.cron import cron  # noqa: PLC0415
+    from purista.cli import brokered  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.configure import export  # noqa: PLC0415
+    from purista.cli.cron import cron, options  # noqa: PLC0415
 
     out, found = Output(as_json=as_json), ctx.obj.load(app)
+    if brokered.over_a_broker(found, ledger):
+        zone = options(host_zone=host_zone)
+        return brokered.export(ctx.obj, found, out, kind=brokered.CronScheduler, directory=directory, options=zone)
     return asyncio.run(export(ctx.obj, found, out, place=cron(host_zone=host_zone), directory=directory, ledger=ledger))
 
 
@@ -84,10 +99,14 @@ def export_systemd(
     as_json: Json = False,
 ) -> int:
     """What `apply systemd` would write. Needs no rights and changes nothing."""
-    from purista.cli.configure import export  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli import brokered  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.configure import export  # noqa: PLC0415
     from purista.cli.systemd import systemd  # noqa: PLC0415
 
     out, found = Output(as_json=as_json), ctx.obj.load(app)
+    if brokered.over_a_broker(found, ledger):
+        given = {"user_units": user or None}
+        return brokered.export(ctx.obj, found, out, kind=brokered.SystemdScheduler, directory=directory, options=given)
     place = systemd(user_units=user)
     return asyncio.run(export(ctx.obj, found, out, place=place, directory=directory, ledger=ledger))
 
@@ -103,10 +122,15 @@ def apply_cron(
     as_json: Json = False,
 ) -> int:
     """Register every service of the app and write cron's files; the files are read back before they are believed."""
-    from purista.cli.configure import apply  # noqa: PLC0415 - only these commands pay for it
-    from purista.cli.cron import cron  # noqa: PLC0415
+    from purista.cli import brokered  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.configure import apply  # noqa: PLC0415
+    from purista.cli.cron import cron, options  # noqa: PLC0415
 
     out, found = Output(as_json=as_json), ctx.obj.load(app)
+    _check_folder(directory)
+    if brokered.over_a_broker(found, ledger):
+        given = options(directory=directory, host_zone=host_zone)
+        return asyncio.run(brokered.apply(found, out, kind=brokered.CronScheduler, options=given, dry_run=dry_run))
     place = cron(directory=directory, host_zone=host_zone)
     return asyncio.run(apply(ctx.obj, found, out, place=place, ledger=ledger, dry_run=dry_run))
 
@@ -129,9 +153,14 @@ def apply_systemd(
     as_json: Json = False,
 ) -> int:
     """Register every service of the app, write units and start their timers."""
-    from purista.cli.configure import apply  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli import brokered  # noqa: PLC0415 - only these commands pay for it
+    from purista.cli.configure import apply  # noqa: PLC0415
     from purista.cli.systemd import systemd  # noqa: PLC0415
 
     out, found = Output(as_json=as_json), ctx.obj.load(app)
+    _check_folder(directory)
+    if brokered.over_a_broker(found, ledger):
+        given = {"directory": directory, "user_units": user or None}
+        return asyncio.run(brokered.apply(found, out, kind=brokered.SystemdScheduler, options=given, dry_run=dry_run))
     place = systemd(directory=directory, user_units=user)
     return asyncio.run(apply(ctx.obj, found, out, place=place, ledger=ledger, dry_run=dry_run))

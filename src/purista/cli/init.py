@@ -158,12 +158,12 @@ def test_two_calls_make_one_report(monkeypatch) -> None:
     python -m pytest                # the test of both
     purista check                   # advice about what is declared
     purista next                    # when it is due
-    purista dev                     # all in one process, for development
-    purista run dailyReport         # one run now; needs a worker
-    purista worker                  # works what is due
+    purista dev --ledger purista.db # all in one process, for development; runs until Ctrl-C
+    purista worker                  # registers the schedule and works what is due; runs on
+    purista run dailyReport         # one run now, from another terminal; the worker works it
     purista apply cron              # lets cron keep the time
 
-The ledger, the queue and the event bridge are one file, `purista.db`.
+The ledger, the queue and the event bridge are one file, `purista.db`. `purista dev` without `--ledger` forgets.
 """,
     ".gitignore": """\
 __pycache__/

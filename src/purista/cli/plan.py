@@ -7,12 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from purista.app import App
-from purista.cli.exits import OK, PROBLEMS
+from purista.cli.exits import CONFIG, OK, PROBLEMS, Stop
 from purista.cli.find import Session
 from purista.cli.output import Cell, Output, Row, complain, iso
 from purista.cli.place import registrar
 from purista.cli.when import local
 from purista.contract.rules import validate_app
+from purista.embedded import DefaultEventBridge
 from purista.registration.compare import Act, Step
 from purista.registration.entries import Difference
 from purista.registration.moves import DAYS, Moves
@@ -43,8 +44,11 @@ async def plan(
 async def drift(session: Session, app: App, out: Output, *, ledger: str | None, scheduler: str | None) -> int:
     """Print how the scheduler differs from the ledger, both ways.
 
+    :raises Stop: over a broker the bridge alone knows which scheduler there is, and it has none.
     :raises purista.errors.RegistrationError: neither the app nor the command names a scheduler.
     """
+    if ledger is None and app.bridge.scheduler is None and not isinstance(app.bridge, DefaultEventBridge):
+        raise Stop(CONFIG, "nothing to compare: this app's bridge has no scheduler")
     async with registrar(session, app, ledger=ledger, scheduler=scheduler) as looking:
         found = {name: await looking.drift(name) for name in _services(app)}
     if out.as_json:

@@ -11,7 +11,7 @@ import re
 import secrets
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -24,6 +24,7 @@ from purista.errors import InvalidSecret
 __all__ = ["Heard", "Remote", "RemoteFault", "remote_of"]
 
 ATTEMPT_S = 10.0
+AT_ONCE = 8
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 MAX_ANSWER = 1_048_576
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -42,6 +43,13 @@ class Heard:
     document: Mapping[str, Any]
     attempts: int
     fault: str = ""
+
+
+@dataclass(slots=True)
+class _Line:
+    """The way to a gateway, shared by calls side by side. ``dead``: why nobody could be reached until the end."""
+
+    dead: str = ""
 
 
 def _sleep(seconds: float) -> None:
@@ -65,22 +73,44 @@ class Remote:
 
     def trigger(self, key: str, at: int | None, wait: float) -> Heard:
         """Call until there is an answer that repeating would not change, at most ``wait`` seconds."""
+        return next(self.trigger_all([key], at, wait))
+
+    def trigger_all(self, keys: Sequence[str], at: int | None, wait: float) -> Iterator[Heard]:
+        """The same for several keys, side by side within one ``wait``; answers in the order of the keys.
+
+        Where nobody could be reached for one of them until the end, the others are not tried any longer.
+        """
+        until, line = self.now() + round(wait * 1000), _Line()
+        if len(keys) == 1:
+            yield self._call(keys[0], at, until, line)
+            return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most calls have one key
+
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            yield from threads.map(lambda key: self._call(key, at, until, line), keys)
+
+    def _call(self, key: str, at: int | None, until: int, line: _Line) -> Heard:
         document: dict[str, Any] = {"operation": "trigger", "schedule": key}
         if at is not None:
             document["scheduledAt"] = to_iso(at)
         body = json.dumps(document).encode()
         path = "/schedules/" + "/".join(quote(part, safe="") for part in key.split("/", 2)) + "/trigger"
-        return self._patiently(path, body, f"msg_{secrets.token_hex(16)}", wait)
+        return self._patiently(path, body, f"msg_{secrets.token_hex(16)}", until, line)
 
-    def _patiently(self, path: str, body: bytes, id: str, wait: float) -> Heard:
-        until, attempts = self.now() + round(wait * 1000), 0
-        while True:
-            attempts += 1
+    def _patiently(self, path: str, body: bytes, id: str, until: int, line: _Line) -> Heard:
+        heard = Heard(0, {}, 0)
+        while not line.dead:
+            attempts = heard.attempts + 1
             status, document, asked, fault = self._attempt(path, body, id)
+            heard = Heard(status, document, attempts, fault)
             pause = asked if asked is not None else self._backoff(attempts)
-            if (status and status not in AGAIN) or self.now() + round(pause * 1000) > until:
-                return Heard(status, document, attempts, fault)
+            if status and status not in AGAIN:
+                return heard
+            if self.now() + round(pause * 1000) > until:
+                line.dead = line.dead if status else fault
+                return heard
             self.sleep(pause)
+        return heard if heard.attempts else Heard(0, {}, 0, line.dead)
 
     def _backoff(self, attempts: int) -> float:
         """1, 2, 4 … 30 s, each shortened by chance to as little as a half: a thousand hosts must not come at once."""

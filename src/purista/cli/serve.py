@@ -56,16 +56,29 @@ async def serve(
         async with _behind(session, ledger, app) as (gateway, probes):
             door = HttpGateway(gateway, found, probes=probes)
             with _on_hangup(lambda: _reload(door, read)):
-                await listen(door, stopping.wait(), told=_told(door))
+                await listen(door, stopping.wait(), told=_told(door, await _registered(gateway)))
         log.info("stopped", extra={"action": "stopped"})
     return OK
 
 
-def _told(door: HttpGateway) -> Callable[[str, int], None]:
+async def _registered(gateway: Gateway) -> int:
+    """How many schedules can be called for."""
+    return sum(
+        lineage.contracts[-1].schedule is not None
+        for _, lineages in await gateway.ledger.registered()
+        for lineage in lineages
+    )
+
+
+def _told(door: HttpGateway, schedules: int) -> Callable[[str, int], None]:
     def told(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
-        count = len(door.config.credentials)
-        log.info("listening on http://%s:%d, credentials: %d", shown, port, count, extra={"action": "started"})
+        count, words = len(door.config.credentials), "listening on http://%s:%d, credentials: %d, schedules: %d"
+        log.info(words, shown, port, count, schedules, extra={"action": "started"})
+        if not schedules:
+            log.warning(
+                "no schedule is registered yet: purista worker and purista apply do that", extra={"action": "empty"}
+            )
 
     return told
 

@@ -94,12 +94,12 @@ def simulate_app(app: App, out: Output, wish: Wish, *, start: int) -> int:
     if not any(service.schedules for service in app.services):
         out.line("no schedules: nothing to simulate")
         return OK
-    decided = worked = 0
+    sums = _Sums()
     with out.counted("seed", wish.seeds) as step:
         for seed in range(wish.seed, wish.seed + wish.seeds):
             step(str(seed))
             outcome = simulate(app, plan, seed, wish.numbers())
-            decided, worked = decided + outcome.decided, worked + outcome.worked
+            sums.add(outcome)
             if outcome.broken:
                 break
     if outcome.broken and wish.only is None:
@@ -107,13 +107,33 @@ def simulate_app(app: App, out: Output, wish: Wish, *, start: int) -> int:
             outcome = least(app, plan, outcome)
     done = outcome.seed - wish.seed + 1
     if out.as_json:
-        out.document(_document(outcome, wish, done, decided, worked))
+        out.document(_document(outcome, wish, done, sums))
     else:
-        _show(app, out, outcome, wish, f"{done} seeds: " if wish.seeds > 1 else "", decided, worked)
+        _show(app, out, outcome, wish, f"{done} seeds: " if wish.seeds > 1 else "", sums)
     return PROBLEMS if outcome.broken else OK
 
 
-def _show(app: App, out: Output, outcome: Outcome, wish: Wish, seeds: str, decided: int, worked: int) -> None:
+@dataclass(slots=True)
+class _Sums:
+    """Counts over all seeds that were lived."""
+
+    decided: int = 0
+    resting: int = 0
+    worked: int = 0
+    again: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.decided, self.resting = self.decided + outcome.decided, self.resting + outcome.resting
+        self.worked, self.again = self.worked + outcome.worked, self.again + outcome.again
+
+    def words(self, length: str) -> str:
+        """Some are due after the length that was asked for: time goes on until nothing is open."""
+        resting = f" ({self.resting} of them after the {length}, until all was done)" if self.resting else ""
+        again = f" ({self.again} times again)" if self.again else ""
+        return f"{self.decided} decided{resting}, {self.worked} worked{again}"
+
+
+def _show(app: App, out: Output, outcome: Outcome, wish: Wish, seeds: str, sums: _Sums) -> None:
     zones = {s.key: zone_of(s.timezone) for service in app.services for s in service.schedules}
     if wish.seeds == 1 or outcome.broken:
         shown = _around(outcome, wish.count)
@@ -127,7 +147,7 @@ def _show(app: App, out: Output, outcome: Outcome, wish: Wish, seeds: str, decid
             out.line(f"… {len(shown)} of {len(outcome.lines)} lines; -n {len(outcome.lines)} shows all", "dim")
     if not outcome.broken:
         faults = "" if wish.seeds > 1 else f" under {len(outcome.faults)} faults"
-        out.line(f"{seeds}{decided} decided, {worked} worked{faults}; every law held: {', '.join(LAWS)}", "green")
+        out.line(f"{seeds}{sums.words(wish.length)}{faults}; every law held: {', '.join(LAWS)}", "green")
         return
     for broken in outcome.broken[:20]:
         out.line(_sentence(broken), "bold red")
@@ -158,9 +178,10 @@ def _sentence(broken: Broken) -> str:
     return f"broken: {broken.law}:{where}{when} {broken.detail}"
 
 
-def _document(outcome: Outcome, wish: Wish, seeds: int, decided: int, worked: int) -> dict[str, object]:
+def _document(outcome: Outcome, wish: Wish, seeds: int, sums: _Sums) -> dict[str, object]:
     return {
-        "seed": outcome.seed, "seeds": seeds, "decided": decided, "worked": worked,
+        "seed": outcome.seed, "seeds": seeds, "decided": sums.decided, "worked": sums.worked,
+        "decidedWhileResting": sums.resting, "workedAgain": sums.again,
         "faults": [{"number": f.number, "afterMs": f.at, "what": str(f)} for f in outcome.faults],
         "broken": [{"law": b.law, "key": b.key, "at": iso(b.at), "detail": b.detail} for b in outcome.broken],
         "again": wish.again(outcome),

@@ -53,11 +53,10 @@ def main(arguments: Sequence[str], *, clock: Clock | None = None) -> int:
         sys.stderr.write("purista trigger: expected a schedule key (service/version/name), --sweep or --recover\n")
         return USAGE
     try:
-        at = None if options.at is None else from_iso(options.at)
+        _check_keys(options.keys)
+        at = None if options.at is None else _instant(options.at)
     except ValueError as error:
-        sys.stderr.write(
-            f"purista trigger: --at: expected an ISO 8601 instant with its offset, got {options.at!r}: {error}\n"
-        )
+        sys.stderr.write(f"purista trigger: {error}\n")
         return USAGE
     if options.job is not None and at is None:
         from purista.schedulers.kubernetes.ingress import due_of_job  # noqa: PLC0415 - not on the path of the other calls
@@ -83,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--job", help="the Kubernetes Job that calls: its name says which occurrence is meant")
     parser.add_argument("--sweep", action="store_true", help="finish what earlier calls began")
     parser.add_argument("--recover", action="store_true", help="decide what was due and nobody called for")
-    parser.add_argument("--wait", type=float, default=DEFAULT_WAIT_SECONDS, help="seconds to wait for a held claim")
+    parser.add_argument(
+        "--wait", type=float, default=DEFAULT_WAIT_SECONDS, help="seconds to try again, for all keys together"
+    )
     parser.add_argument("--json", action="store_true", help="print the answers as JSON")
     parser.add_argument("--gateway", metavar="URL", help="call a gateway over HTTP instead of opening a ledger")
     parser.add_argument(
@@ -93,6 +94,30 @@ def _parser() -> argparse.ArgumentParser:
         "--token", metavar="REF", help="a bearer token instead: env:NAME or file:PATH [PURISTA_GATEWAY_TOKEN]"
     )
     return parser
+
+
+def _check_keys(keys: Sequence[str]) -> None:
+    """Also over HTTP nobody guesses which schedule a bare name means: what calls was written by a machine.
+
+    :raises ValueError: one is no full key.
+    """
+    odd = next((key for key in keys if key.count("/") < 2 or not all(key.split("/", 2))), None)
+    if odd is not None:
+        fix = "write service/version/name, such as shop/1/nightly: `purista status` shows them"
+        raise ValueError(f"expected a schedule key, got {odd[:60]!a}; {fix}")
+
+
+def _instant(text: str) -> int:
+    """:raises ValueError: it is no instant, or has no offset."""
+    try:
+        return from_iso(text)
+    except ValueError:
+        what = f"--at: expected an ISO 8601 instant with its offset, got {text[:60]!a}"
+    try:
+        from_iso(f"{text}Z")
+    except ValueError:
+        raise ValueError(f"{what}; write 2026-11-27T07:00Z") from None
+    raise ValueError(f"{what}; write {text}Z if that is UTC, or 2026-11-27T08:00+01:00")
 
 
 async def _trigger(options: argparse.Namespace, at: int | None, clock: Clock) -> list[tuple[str, Reply]]:
@@ -142,10 +167,6 @@ def _over_http(options: argparse.Namespace, at: int | None) -> int:
             "purista trigger: expected keys alone with --gateway: it sweeps and recovers where its ledger is\n"
         )
         return USAGE
-    odd = next((key for key in options.keys if key.count("/") < 2 or not all(key.split("/", 2))), None)
-    if odd is not None:
-        sys.stderr.write(f"purista trigger: expected a schedule key (service/version/name), got {odd[:60]!a}\n")
-        return USAGE
     named = options.secret or options.token
     secret, token = (options.secret, options.token) if named else (settings.gateway_secret, settings.gateway_token)
     try:
@@ -155,7 +176,8 @@ def _over_http(options: argparse.Namespace, at: int | None) -> int:
         return CONFIG
     for warning in warnings:
         sys.stderr.write(f"purista trigger: warning: {warning}\n")
-    return max(_said(key, remote.trigger(key, at, options.wait), as_json=options.json) for key in options.keys)
+    answers = zip(options.keys, remote.trigger_all(options.keys, at, options.wait), strict=True)
+    return max(_said(key, heard, as_json=options.json) for key, heard in answers)
 
 
 def _said(key: str, heard: Heard, *, as_json: bool) -> int:

@@ -7,7 +7,6 @@ connects or registers here; that is ``runtime``.
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, cast
@@ -31,6 +30,7 @@ from purista.service.handlers import (
     read_signature,
     remember,
 )
+from purista.service.origin import Declaring, origin
 
 if TYPE_CHECKING:
     from purista.service.runtime import ServiceInstance
@@ -105,6 +105,12 @@ class ScheduleBuilder:
     def _define(
         self, kind: TargetKind, aim: str | Handler, expression: ExpressionLike, options: ScheduleOptions
     ) -> ScheduleDefinition:
+        with Declaring(f"{self._service.name}/{self._service.version}/{self._name}"):
+            return self._checked(kind, aim, expression, options)
+
+    def _checked(
+        self, kind: TargetKind, aim: str | Handler, expression: ExpressionLike, options: ScheduleOptions
+    ) -> ScheduleDefinition:
         target, found = self._target(kind, aim)
         given = cast("dict[str, Any]", options)
         fields = read_options(given)
@@ -123,7 +129,7 @@ class ScheduleBuilder:
         )  # fmt: skip
         validate(schedule, payload_model=payload_model, parameter_model=parameter_model)
         definition = ScheduleDefinition(
-            schedule, payload_model, parameter_model, None if found is None else found.handler, _origin()
+            schedule, payload_model, parameter_model, None if found is None else found.handler, origin()
         )
         self._service._made.append(definition)
         return definition
@@ -136,14 +142,6 @@ class ScheduleBuilder:
             return Target(kind, validate_name(kind, aim), own.name, own.version), found
         record = aimed_at(self._name, kind, aim, own.name, own.version)
         return Target(kind, record.name, record.service, record.version), record
-
-
-def _origin() -> tuple[str, int] | None:
-    """File and line of the innermost caller that is not purista itself."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("purista."):
-        frame = frame.f_back  # type: ignore[assignment]
-    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 def _model(declared: Any, inferred: Any, value: Any) -> tuple[Any, Mapping[str, Any] | None]:
@@ -227,12 +225,13 @@ class ServiceBuilder:
         """
         aims = {TargetKind.EVENT: emit, TargetKind.QUEUE: enqueue, TargetKind.COMMAND: invoke}
         given = [(kind, aim) for kind, aim in aims.items() if aim is not None]
-        if len(given) != 1:
-            msg = f"{name}: expected one of emit=, enqueue= and invoke=, got {len(given)}; write exactly one"
-            raise InvalidSchedule(msg)
-        definition = self.get_schedule_builder(name, description)._define(*given[0], expression, options)
-        self.add_schedule_definition(definition)
-        return definition
+        with Declaring(f"{self.name}/{self.version}/{name}"):
+            if len(given) != 1:
+                msg = f"{name}: expected one of emit=, enqueue= and invoke=, got {len(given)}; write exactly one"
+                raise InvalidSchedule(msg)
+            definition = self.get_schedule_builder(name, description)._define(*given[0], expression, options)
+            self.add_schedule_definition(definition)
+            return definition
 
     def subscription(
         self, name: str, *, event: str, once: bool | None = None, max_attempts: int | None = None,

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, ClassVar
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from purista.contract.models import adapter, issues_of, read_as
 from purista.errors import DeclarationError
@@ -129,7 +130,7 @@ def read_signature(handler: Any, *, payload_type: Any = None, depth: int = 2) ->
     defined; annotations may name what is local there.
 
     :raises purista.errors.DeclarationError: for what cannot be called with (context, payload, parameter), is a
-        generator, or has an annotation that cannot be resolved.
+        generator, has an annotation that cannot be resolved, or takes something else than the context first.
     """
     import inspect  # noqa: PLC0415 - 10 ms that only declaring pays
 
@@ -146,6 +147,7 @@ def read_signature(handler: Any, *, payload_type: Any = None, depth: int = 2) ->
         raise DeclarationError(msg)
     positional = _positional(_signature(handler), name)
     local = sys._getframe(depth).f_locals
+    _check_context(positional, function, local, name)
     if payload_type is None and len(positional) > 1:
         payload_type = _resolved(positional[1], function, local, name)
     parameter_type = _resolved(positional[2], function, local, name) if len(positional) > 2 else None
@@ -176,6 +178,48 @@ def _positional(signature: Any, name: str) -> list[Any]:
         )
         raise DeclarationError(msg)
     return taken
+
+
+def _check_context(positional: list[Any], function: Any, local: dict[str, Any], name: str) -> None:
+    """The first parameter is always given the context. Only what certainly means something else is refused."""
+    first = positional[0]
+    if first.annotation is first.empty or _may_be_context(first.annotation, function, local):
+        return
+    shown = ", ".join(text for text in map(_shown, positional) if not text.endswith("Context"))
+    msg = (
+        f"{name}: expected its first parameter to be the context, got {_shown(first)!r}; "
+        f"write {name.rpartition('.')[2]}(context: Context, {shown})"
+    )
+    raise DeclarationError(msg)
+
+
+def _may_be_context(annotation: Any, function: Any, local: dict[str, Any]) -> bool:
+    """Whether a value of :class:`~purista.service.context.Context`, a subclass or a stand-in of that name may be meant."""
+    annotation = getattr(annotation, "__forward_arg__", annotation)
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, getattr(function, "__globals__", {}), local)  # noqa: S307 - the user's own source
+        except Exception:  # noqa: BLE001 - imported for type checkers only: nobody can know here
+            return True
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        return any(_may_be_context(one, function, local) for one in get_args(annotation))
+    if origin is Annotated:
+        return _may_be_context(get_args(annotation)[0], function, local)
+    kind = annotation if origin is None else origin
+    if kind in (Any, object) or not isinstance(kind, type):
+        return True
+    return bool(getattr(kind, "_is_protocol", False)) or any(c.__name__.endswith("Context") for c in kind.__mro__)
+
+
+def _shown(parameter: Any) -> str:
+    """A parameter as it was written, as far as that can be known."""
+    annotation = getattr(parameter.annotation, "__forward_arg__", parameter.annotation)
+    if annotation is parameter.empty:
+        return str(parameter.name)
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        annotation = annotation.__name__
+    return f"{parameter.name}: {annotation}"
 
 
 def _resolved(parameter: Any, function: Any, local: dict[str, Any], name: str) -> Any:

@@ -90,7 +90,7 @@ def _decided_once(lineage: Lineage, runs: Sequence[Run], now: int) -> Iterable[B
     decided = [
         t for run in runs if run.row.occurrence_class is OccurrenceClass.SCHEDULED for t in instants_of(run, rule)
     ]
-    begins = -(-lineage.contracts[0].effective_from // 1000)
+    begins = lineage.contracts[0].effective_from // 1000 + 1  # what is due when it is registered belongs to nobody
     due = [t * 1000 for t in rule.timestamps(begins, max(now, lineage.decided_until) // 1000 + 1)]
     for t in sorted(set(due) - set(decided)):
         yield Broken(law, lineage.key, "was due and has no decision", t)

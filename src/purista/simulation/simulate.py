@@ -40,7 +40,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a seed led to."""
+    """What a seed led to. ``resting`` of the occurrences ``decided`` were due after the plan's length, until nothing was
+    open any more; ``again`` of the times that something was ``worked`` were further ones of the same delivery."""
 
     seed: int
     faults: tuple[Fault, ...]
@@ -49,6 +50,8 @@ class Outcome:
     decided: int
     worked: int
     calls: int
+    resting: int = 0
+    again: int = 0
 
 
 def faults_of(app: App, plan: Plan, seed: int) -> list[Fault]:
@@ -102,17 +105,23 @@ class _Life:
             for fault in self._faults:
                 loop.call_later(fault.at / 1000, self._happen, world, fault)
             await world.run(milliseconds=plan.length)
+            ends = world.clock.now()
             runs, lineages = await self._rest(world)
             case = Case(
                 lineages, runs, world.journal, world.clock.now(), self._forward, world.bridge.gateway.permit_ms,
                 _letters(world), _posted(world),
             )  # fmt: skip
-            broken = (*self._errors, *check(case))
-            decided = sum(run.row.count for run in runs)
-            lines = tuple(timeline(world.journal, runs))
-            return Outcome(
-                self._seed, tuple(self._faults), broken, lines, decided, len(world.journal.work), world.calls
-            )
+            return self._outcome(world, case, ends)
+
+    def _outcome(self, world: World, case: Case, ends: int) -> Outcome:
+        """``ends``: what the host's clock said when the faults were over."""
+        runs, work = case.runs, world.journal.work
+        return Outcome(
+            self._seed, tuple(self._faults), (*self._errors, *check(case)), tuple(timeline(world.journal, runs)),
+            sum(run.row.count for run in runs), len(work), world.calls,
+            resting=sum(run.row.count for run in runs if run.row.scheduled_at > ends),
+            again=len(work) - len({one.delivery for one in work}),
+        )  # fmt: skip
 
     def _happen(self, world: World, fault: Fault) -> None:
         if isinstance(fault, Jump):

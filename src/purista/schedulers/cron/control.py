@@ -237,7 +237,8 @@ def _number(name: str) -> int:
 
 
 def _no_folder(path: Path) -> str:
-    return f"expected a folder {path}, found none; install cron: apt-get install cron"
+    fix = "install cron: apt-get install cron" if path == HERE else f"make it: mkdir {path}"
+    return f"expected a folder {path}, found none; {fix}"
 
 
 def _refused(code: str, message: str) -> Finding:

@@ -67,6 +67,10 @@ class CronScheduler:
             return CrontabControl(this_user())
         return CronControl(self._options["directory"], self.dialect)
 
+    def changed(self, **options: Any) -> CronScheduler:
+        """The same scheduler with some options of its own replaced."""
+        return CronScheduler(**{**self._options, **options})
+
     def for_ledger(self, path: str, environment: str, now: int) -> CronScheduler:  # noqa: ARG002 - the file's name has it
         """The same scheduler, told which ledger its lines name and from when (epoch seconds) they must cover."""
         return CronScheduler(**self._options, place=replace(self._placed(), ledger=path, now=now))

@@ -9,7 +9,7 @@ from typing import Any
 
 from purista.amqp import wire
 from purista.amqp.delays import delayed
-from purista.amqp.link import Link, Parcel
+from purista.amqp.link import Link, Parcel, cancelled
 from purista.clock import Clock
 from purista.delivery import Deliver, Limits, readable
 from purista.errors import BridgeError
@@ -112,7 +112,12 @@ class AmqpDelivery:
         self.settled = True
         try:
             await act()
-        except Exception as error:  # noqa: BLE001 - the driver has many, and all mean that the channel is gone
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as error:  # the driver has many, and all mean that the channel is gone
+            if isinstance(error, asyncio.CancelledError) and cancelled():
+                raise
             log.info("settled too late: %s", error, extra={"action": "settle_failed", "delivery": self.id})
             return False
         return True

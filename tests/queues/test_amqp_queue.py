@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from purista.amqp.delays import SHORTEST_MS
 from purista.clock import Clock
+from purista.messages import Message, job, new_id
 from purista.queues.amqp import AmqpQueue
 from purista.testing.suites import QueueSuite
 from purista.testing.suites.common import RealTime
@@ -31,3 +33,23 @@ class TestAmqpQueue(RealTime, QueueSuite):
         queue = AmqpQueue(self.broker.link(), clock=clock)
         await queue.start()
         return queue
+
+
+def work(queue: str, *, at: int = 0) -> Message:
+    return job(new_id(), queue, {}, created_at=0, scheduled_at=at, max_attempts=3)
+
+
+async def test_a_queue_or_a_rung_that_is_refused_fails_its_own_jobs(broker: Broker) -> None:
+    queue = AmqpQueue(broker.link())
+    await queue.start()
+    rung = f"{broker.prefix}.delay.{SHORTEST_MS << 2}"
+    async with queue.link.channel() as channel:  # somebody else's
+        await channel.queue_declare(broker.queue("queue:other"), durable=True)
+        await channel.queue_declare(rung, durable=True)
+    soon, hour = queue._clock.now() + 1_500, queue._clock.now() + 3_600_000
+    jobs = [work("work"), work("other"), work("work", at=soon), work("work", at=hour), work("other", at=hour)]
+    answers = await queue.enqueue(jobs)
+    assert [answer.id for answer in answers] == [one["id"] for one in jobs]
+    assert [answer.error is None for answer in answers] == [True, False, False, True, False]
+    assert "PRECONDITION_FAILED" in str(answers[1].error) + str(answers[2].error)
+    await queue.stop()

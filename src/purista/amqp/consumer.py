@@ -135,7 +135,7 @@ class AmqpDelivery:
 
     async def _send_on(self, parcel: Parcel, delay_ms: int) -> None:
         link = self._consumer.link
-        result = await delayed(link, parcel, delay_ms) if delay_ms > 0 else (await link.send([parcel]))[0]
+        (result,) = await delayed(link, [(parcel, delay_ms)]) if delay_ms > 0 else await link.send([parcel])
         if result is not None:
             raise result
 

@@ -165,7 +165,7 @@ class Link:
 
     async def _send(self, parcel: Parcel) -> BridgeError | None:
         import aiormq  # noqa: PLC0415 - it is there: the connection is
-        from aiormq.exceptions import PublishError  # noqa: PLC0415
+        from aiormq.exceptions import ChannelNotFoundEntity, PublishError  # noqa: PLC0415
 
         try:
             properties = aiormq.spec.Basic.Properties(**parcel.properties)
@@ -176,15 +176,22 @@ class Link:
                     mandatory=True, wait=False,
                 )  # fmt: skip
         except PublishError:
+            self._forget(parcel)
             return Unroutable(f"expected a queue for {parcel.routing_key or parcel.exchange!r}, got none")
         except TimeoutError:
             return BridgeError(f"not confirmed within {self.patience:g} s: {self._why()}")
         except Exception as error:  # noqa: BLE001 - the driver has many, a bare Exception among them
+            if isinstance(error, ChannelNotFoundEntity):
+                self._forget(parcel)
             return BridgeError(f"not confirmed: {_said(error)}")
         except asyncio.CancelledError as error:
             _unless_ended(error)
             return BridgeError("not confirmed: the connection was closed")
         return None
+
+    def _forget(self, parcel: Parcel) -> None:
+        """Somebody deleted what it was sent to: it is declared again before it is used again."""
+        self._declared.discard(parcel.exchange or parcel.routing_key)
 
     async def _publishing(self) -> Any:
         """The channel that everything is sent over: made anew after it, or the connection, was closed."""

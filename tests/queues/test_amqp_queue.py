@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from purista.amqp import wire
 from purista.amqp.consumer import AmqpDelivery
 from purista.amqp.delays import SHORTEST_MS, rung_of
+from purista.amqp.link import Parcel
+from purista.amqp.queues import NO_LIMIT
 from purista.clock import Clock
 from purista.delivery import Limits
-from purista.messages import Message, job, new_id
+from purista.messages import Message, dump, job, new_id
 from purista.queues.amqp import AmqpQueue
 from purista.testing.suites import QueueSuite
 from purista.testing.suites.common import Inbox, RealTime, until
@@ -96,4 +99,34 @@ async def test_what_is_taken_too_early_is_taken_seldom_and_costs_no_attempt(brok
     assert 2 <= waits <= 6
     assert inbox.deliveries[0].attempt == 1
     await consumer.close()
+    await queue.stop()
+
+
+async def test_dead_letters_may_be_looked_at_as_often_as_one_likes(broker: Broker) -> None:
+    """Each look takes them and gives them back; RabbitMQ 4 drops after 20 times what sets no limit."""
+    queue = AmqpQueue(broker.link())
+    await queue.start()
+    await queue.dead("work")
+    dead = wire.dead_name(broker.queue("queue:work"))
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
+    async with queue.link.channel() as channel:
+        await channel.queue_declare(dead, durable=True, arguments=arguments)  # or the broker refuses other ones
+    assert await queue.link.send([Parcel(dump(work("work")).encode(), {}, "", dead)]) == [None]
+    for _ in range(25):
+        for _ in range(100):  # what was given back is there again in a moment
+            if found := await queue.dead("work"):
+                break
+        assert len(found) == 1
+    await queue.stop()
+
+
+async def test_dead_letters_of_an_earlier_version_stay_where_they_are(broker: Broker) -> None:
+    queue = AmqpQueue(broker.link())
+    await queue.start()
+    async with queue.link.channel() as channel:
+        await channel.queue_declare(
+            wire.dead_name(broker.queue("queue:work")), durable=True, arguments={"x-queue-type": "quorum"}
+        )
+    assert await queue.dead("work") == []
+    assert (await queue.enqueue([work("work")]))[0].error is None
     await queue.stop()

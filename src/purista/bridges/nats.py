@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,12 +54,20 @@ class NatsSubjects:
     async def start(self) -> None:
         """Connect, and listen for answers."""
         await self.link.open()
+        self.link.reopened.add(self._listen_again)
+        await self._listen_again()
+
+    async def _listen_again(self) -> None:
+        """On a new connection."""
         self._inbound = await self.link.client.subscribe(f"{self._inbox}.*", cb=self._answered)
+        for listening in tuple(self._listening):
+            await listening.begin()
 
     async def stop(self, *, drain: bool = True) -> None:
         """Close every consumer, then disconnect."""
         consumers, self._consumers = self._consumers, set()
         listening, self._listening = self._listening, set()
+        self.link.reopened.discard(self._listen_again)
         everything: list[Closeable] = [*consumers, *listening]
         await asyncio.gather(*(one.close(drain=drain) for one in everything))
         await self.link.close()
@@ -205,14 +214,8 @@ class NatsSubjects:
 
     async def _listen(self, subscription: Subscription, deliver: Deliver) -> _Listening:
         """Commands of callers that wait, as PURISTA sends them: by request, to one of a group."""
-        address, prefix = subscription.address, self.link.prefix
-        service, version, target = address.partition(":")[2].split("/", 2)
         listening = _Listening(self, subscription, deliver)
-        listening.subscription = await self.link.client.subscribe(
-            wire.command_filter(service, version, target, prefix), wire.queue_group(service, version, target, prefix),
-            cb=listening.take,
-        )  # fmt: skip
-        await self.link.client.flush(timeout=max(1, int(self.link.patience)))
+        await listening.begin()
         self._listening.add(listening)
         return listening
 
@@ -302,6 +305,15 @@ class _Listening:
         self._busy: set[asyncio.Task[None]] = set()
         self._identify = _identifier(subscription.address)
 
+    async def begin(self) -> None:
+        """Listen, on the connection that there is now."""
+        link, (service, version, target) = self._bridge.link, self._address.partition(":")[2].split("/", 2)
+        self.subscription = await link.client.subscribe(
+            wire.command_filter(service, version, target, link.prefix),
+            wire.queue_group(service, version, target, link.prefix), cb=self.take,
+        )  # fmt: skip
+        await link.client.flush(timeout=max(1, int(link.patience)))
+
     async def take(self, message: Any) -> None:
         """One request."""
         body = bytes(message.data).decode("utf-8", "backslashreplace")
@@ -313,9 +325,11 @@ class _Listening:
 
     async def close(self, *, drain: bool = True) -> None:
         """Take nothing new; wait for what is in work, or cancel it."""
+        self._bridge._listening.discard(self)
         if self.subscription is not None and self._bridge.link.connected:
             subscription, self.subscription = self.subscription, None
-            await subscription.unsubscribe()
+            with suppress(*self._bridge.link.errors):  # it may be of a connection that was closed meanwhile
+                await subscription.unsubscribe()
         if not drain:
             for task in self._busy:
                 task.cancel()

@@ -14,6 +14,7 @@ from typing import Any
 
 from purista.clock import Clock
 from purista.delivery import Deliver, Limits, readable
+from purista.errors import BridgeError
 from purista.jetstream import wire
 from purista.jetstream.link import Link
 from purista.jetstream.pulls import Pulls
@@ -23,6 +24,7 @@ __all__ = ["MAX_ATTEMPTS", "NatsConsumer", "NatsDelivery", "Source", "dead_subje
 log = logging.getLogger("purista.nats")
 AGAIN_SECONDS, LOOK_SECONDS, LOOK_EVERY = 1.0, 1.0, 10
 MAX_ATTEMPTS = 10
+LEAST_REASON = 60  # bytes of a dead letter's reason that are worth more than the headers that the message had
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,21 @@ class NatsDelivery:
         if not self.held:
             return False
         consumer = self._consumer
-        headers = dict(self._message.headers or {}) | {
-            wire.DEAD_REASON: " ".join(readable(reason).split()), wire.DIED_AT: str(consumer.clock.now()),
-            "Nats-Msg-Id": f"dead-{consumer.source.consumer}-{self._message.metadata.sequence.stream}",
-        }  # fmt: skip
         subject = dead_subject(consumer.link.prefix, consumer.source.consumer)
+        headers = self._dead_headers(" ".join(readable(reason).split()))
         if (failed := await consumer.link.send(subject, self._message.data, headers)) is not None:
             raise failed
         return await self.ack()
+
+    def _dead_headers(self, reason: str) -> dict[str, str]:
+        """As many of them as there is room for: a message may be as large as the server allows, and its copy no larger."""
+        consumer, body = self._consumer, self._message.data
+        id_ = f"dead-{consumer.source.consumer}-{self._message.metadata.sequence.stream}"
+        ours = {wire.DEAD_REASON: "", wire.DIED_AT: str(consumer.clock.now()), "Nats-Msg-Id": id_}
+        for headers in (dict(self._message.headers or {}) | ours, ours, {wire.DEAD_REASON: ""}):
+            if (room := consumer.link.room(body, headers)) >= min(len(reason), LEAST_REASON):
+                return headers | {wire.DEAD_REASON: wire.cut(reason, room)}
+        return {}
 
     async def renew(self) -> bool:
         """See :class:`~purista.delivery.Delivery`."""
@@ -178,10 +187,13 @@ class NatsConsumer:
 
     async def _session(self) -> None:
         """From one subscription to its end, or to ours."""
-        pulls = Pulls(self.link.client, self.source.stream, self.source.consumer, self._begin, self._freed.set)
+        client = self.link.client
+        pulls = Pulls(client, self.source.stream, self.source.consumer, self._begin, self._freed.set)
         await pulls.start()
         try:
             while not self._stopping.is_set():
+                if self.link.client is not client:
+                    raise BridgeError("the connection was closed")
                 self._freed.clear()
                 free = self.limits.concurrency - len(self._busy) - pulls.asked
                 if free > 0:

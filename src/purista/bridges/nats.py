@@ -15,7 +15,7 @@ from purista.clock import Clock, SystemClock
 from purista.delivery import Closeable, Deliver
 from purista.errors import BridgeError
 from purista.jetstream import wire
-from purista.jetstream.consumer import MAX_ATTEMPTS, NatsConsumer, Source
+from purista.jetstream.consumer import MAX_ATTEMPTS, UNBOUNDED, NatsConsumer, Source
 from purista.jetstream.link import Link
 from purista.messages import Message, derived_id, dump, load, run_of
 
@@ -24,7 +24,6 @@ __all__ = ["NatsSubjects"]
 log = logging.getLogger("purista.nats")
 ASKED_AT_MOST = 10_000
 STREAM_KNOWN_MS = 5_000
-MAX_ACK_PENDING = 1_000
 _ANSWERS = ("commandSuccessResponse", "commandErrorResponse")
 
 
@@ -196,7 +195,7 @@ class NatsSubjects:
             await link.make_stream(stream, [subject], retention=api.RetentionPolicy.INTEREST)
             config = api.ConsumerConfig(
                 durable_name=consumer, ack_policy=api.AckPolicy.EXPLICIT, deliver_policy=api.DeliverPolicy.NEW,
-                ack_wait=subscription.limits.visibility_ms / 1000, max_ack_pending=MAX_ACK_PENDING, filter_subject=subject,
+                ack_wait=subscription.limits.visibility_ms / 1000, max_ack_pending=UNBOUNDED, filter_subject=subject,
             )  # fmt: skip
             try:
                 await link.stream.add_consumer(stream, config)

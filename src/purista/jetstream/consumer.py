@@ -19,11 +19,15 @@ from purista.jetstream import wire
 from purista.jetstream.link import Link
 from purista.jetstream.pulls import Pulls
 
-__all__ = ["MAX_ATTEMPTS", "NatsConsumer", "NatsDelivery", "Source", "dead_subject"]
+__all__ = ["MAX_ATTEMPTS", "UNBOUNDED", "NatsConsumer", "NatsDelivery", "Source", "dead_subject"]
 
 log = logging.getLogger("purista.nats")
 AGAIN_SECONDS, LOOK_SECONDS, LOOK_EVERY = 1.0, 1.0, 10
 MAX_ATTEMPTS = 10
+UNBOUNDED = -1
+"""For ``max_ack_pending``: what waits for its time counts there, and would stop everything else. What a worker takes is bounded
+by what it asks for."""
+PARKED_AT_MOST = 1_000  # messages that one consumer keeps alive till they may begin
 LEAST_REASON = 60  # bytes of a dead letter's reason that are worth more than the headers that the message had
 
 
@@ -196,7 +200,7 @@ class NatsConsumer:
                     raise BridgeError("the connection was closed")
                 self._freed.clear()
                 free = self.limits.concurrency - len(self._busy) - pulls.asked
-                if free > 0:
+                if free > 0 and len(self._parked) < PARKED_AT_MOST:
                     await pulls.ask(free)
                 try:
                     await asyncio.wait_for(self._freed.wait(), LOOK_SECONDS)

@@ -84,3 +84,59 @@ async def test_what_may_not_begin_is_kept_by_the_worker_up_to_a_bound(
     await until(lambda: len(seen) == 3)
     await asyncio.sleep(0.3)
     assert len(seen) == 3
+
+
+async def test_restarts_cost_no_attempt_of_what_was_not_begun(queue: NatsQueue) -> None:
+    """Rolling deploys while another run holds the slot."""
+    await queue.enqueue([work()])
+    seen: list[int] = []
+    taken = asyncio.Event()
+
+    async def not_now(delivery: Delivery) -> None:
+        seen.append(delivery.attempt)
+        await delivery.retry(200, count=False)
+        taken.set()
+
+    for number in range(6):
+        taken.clear()
+        consumer = await queue.consume("work", not_now, Limits(concurrency=1, visibility_ms=3_000))
+        await asyncio.wait_for(taken.wait(), 5)
+        await consumer.close(drain=number % 2 == 0)
+    assert len(seen) >= 6
+    assert set(seen) == {1}
+
+
+async def test_what_comes_while_a_consumer_is_closed_goes_to_the_next_one_uncounted(queue: NatsQueue) -> None:
+    jobs = [work() for _ in range(200)]
+    got: dict[str, int] = {}
+
+    async def act(delivery: Delivery) -> None:
+        assert delivery.id not in got
+        got[delivery.id] = delivery.attempt
+        await delivery.ack()
+
+    sending = asyncio.ensure_future(queue.enqueue(jobs))
+    for _ in range(20):
+        consumer = await queue.consume("work", act, Limits(concurrency=8))
+        await asyncio.sleep(0.01)
+        await consumer.close()
+    await sending
+    await queue.consume("work", act, Limits(concurrency=8))
+    await until(lambda: len(got) == len(jobs))
+    assert set(got.values()) == {1}
+
+
+async def test_what_the_server_hands_out_before_its_time_again_costs_no_attempt(queue: NatsQueue) -> None:
+    """As it does when it was started anew, and forgot how long it should wait."""
+    await queue._declare("work", 30_000)
+    await queue.enqueue([work(queue._clock.now() + 1_500)])
+    stream, consumer = queue._stream("work"), queue._consumer("work")
+    for _ in range(4):
+        pulled = await queue.link.stream.pull_subscribe_bind(consumer, stream)
+        (message,) = await pulled.fetch(1, timeout=2)
+        await message.nak()
+        await pulled.unsubscribe()
+    inbox = Inbox()
+    await queue.consume("work", inbox, Limits(concurrency=1))
+    await until(lambda: inbox.deliveries)
+    assert inbox.deliveries[0].attempt == 1

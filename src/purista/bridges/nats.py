@@ -209,7 +209,8 @@ class NatsSubjects:
             except (ValueError, RecursionError):
                 return True  # the receiver says what is wrong with it
 
-        return Source(address, stream, consumer, declare, _identifier(address), wants)
+        alone = subject if subscription.event is None else None
+        return Source(address, stream, consumer, declare, _identifier(address), wants, alone)
 
     async def _listen(self, subscription: Subscription, deliver: Deliver) -> _Listening:
         """Commands of callers that wait, as PURISTA sends them: by request, to one of a group."""

@@ -14,10 +14,11 @@ from purista.errors import BridgeError
 from purista.messages import Message, traced
 
 __all__ = [
-    "DEAD_REASON", "DIED_AT", "DUE", "command_filter", "cut", "encoded", "event_filter", "headers_of", "queue_group",
+    "ATTEMPT", "DEAD_REASON", "DIED_AT", "DUE", "command_filter", "cut", "encoded", "event_filter", "headers_of", "queue_group",
     "sanitized", "snake", "stream_name", "subject_of",
 ]  # fmt: skip
 
+ATTEMPT = "x-purista-retry-attempt"  # ours on NATS: of a copy, which the server counts from 1
 DEAD_REASON = "x-purista-dead-letter-reason"
 DIED_AT = "x-purista-died-at"  # ours, ms
 DUE = "x-purista-due"  # ours, ms: not to be worked before

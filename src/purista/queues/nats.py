@@ -67,7 +67,14 @@ class NatsQueue:
             self._declared.discard(queue)
             await self._declare(queue, limits.visibility_ms)
 
-        source = Source(f"queue:{queue}", self._stream(queue), self._consumer(queue), declare, _identify)
+        source = Source(
+            f"queue:{queue}",
+            self._stream(queue),
+            self._consumer(queue),
+            declare,
+            _identify,
+            subject=self._subject(queue),
+        )
         consumer = NatsConsumer(self.link, self._clock, source, work, limits)
         await consumer.start()
         self._consumers = {known for known in self._consumers if not known.closed} | {consumer}

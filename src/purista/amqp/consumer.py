@@ -9,7 +9,7 @@ from typing import Any
 
 from purista.amqp import wire
 from purista.amqp.delays import delayed
-from purista.amqp.link import Link, Parcel
+from purista.amqp.link import Link, Parcel, cancelled
 from purista.clock import Clock
 from purista.delivery import Deliver, Limits, readable
 from purista.errors import BridgeError
@@ -18,6 +18,7 @@ __all__ = ["AmqpConsumer", "AmqpDelivery", "Source"]
 
 log = logging.getLogger("purista.amqp")
 AGAIN_SECONDS = 1.0
+LEAST_MS = 250  # that a message is kept which can neither be worked nor wait elsewhere
 MAX_ATTEMPTS = 10
 COUNT = "x-delivery-count"  # of a quorum queue: how often it was taken and not settled
 
@@ -49,7 +50,9 @@ class AmqpDelivery:
         self._tag = message.delivery.delivery_tag
         properties = message.header.properties
         headers = properties.headers or {}
-        self.attempt = _number(headers.get(wire.ATTEMPT), 1) + _number(headers.get(COUNT), 0)
+        self.due = _number(headers.get(wire.DUE), 0)
+        self.early = self.due > consumer.clock.now()  # then nobody can have begun it, however often it was taken
+        self.attempt = _number(headers.get(wire.ATTEMPT), 1) + (0 if self.early else _number(headers.get(COUNT), 0))
         self.lease = f"{id}#{self.attempt}#{self._tag}"
         self.settled = consumer.source.no_ack
         self.until = 0
@@ -96,15 +99,26 @@ class AmqpDelivery:
         self.until = self._consumer.clock.now() + self._consumer.limits.visibility_ms
         return True
 
-    async def wait_again(self, delay_ms: int) -> None:
-        """It came too early: let it wait for the rest."""
-        headers = {wire.ATTEMPT: self.attempt, wire.DUE: self._consumer.clock.now() + delay_ms}
-        await self._send_on(self._parcel(self._consumer.source.queue, headers), delay_ms)
-        await self.ack()
+    async def wait_again(self) -> None:
+        """It came too early: let it wait for the rest.
+
+        :raises BridgeError: the copy was not confirmed; this one comes again when its lease ends.
+        """
+        await self._back(max(1, self.due - self._consumer.clock.now()))
 
     async def release(self) -> bool:
-        """Back to the queue at once; the broker counts it."""
+        """Back to the queue at once. The broker counts it, unless it came too early: then a copy goes back, if it can."""
+        if self.early and self.held:
+            try:
+                return await self._back(0)
+            except BridgeError as error:
+                log.info("given back, and counted: %s", error, extra={"action": "early_counted", "delivery": self.id})
         return await self._let_go(lambda: self._channel.basic_nack(self._tag, requeue=True))
+
+    async def _back(self, delay_ms: int) -> bool:
+        headers = {wire.ATTEMPT: self.attempt, wire.DUE: self.due}
+        await self._send_on(self._parcel(self._consumer.source.queue, headers), delay_ms)
+        return await self.ack()
 
     async def _let_go(self, act: Callable[[], Awaitable[Any]]) -> bool:
         if not self.held:
@@ -112,7 +126,12 @@ class AmqpDelivery:
         self.settled = True
         try:
             await act()
-        except Exception as error:  # noqa: BLE001 - the driver has many, and all mean that the channel is gone
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as error:  # the driver has many, and all mean that the channel is gone
+            if isinstance(error, asyncio.CancelledError) and cancelled():
+                raise
             log.info("settled too late: %s", error, extra={"action": "settle_failed", "delivery": self.id})
             return False
         return True
@@ -130,7 +149,7 @@ class AmqpDelivery:
 
     async def _send_on(self, parcel: Parcel, delay_ms: int) -> None:
         link = self._consumer.link
-        result = await delayed(link, parcel, delay_ms) if delay_ms > 0 else (await link.send([parcel]))[0]
+        (result,) = await delayed(link, [(parcel, delay_ms)]) if delay_ms > 0 else await link.send([parcel])
         if result is not None:
             raise result
 
@@ -226,20 +245,19 @@ class AmqpConsumer:
         text = bytes(message.body).decode("utf-8", "backslashreplace")
         id_, max_attempts = self.source.identify(text, message.header.properties)
         delivery = AmqpDelivery(self, channel, message, text, id_, max_attempts)
-        early = _number((message.header.properties.headers or {}).get(wire.DUE), 0) - self.clock.now()
+        now = self.clock.now()
+        delivery.until = now + self.limits.visibility_ms
         try:
-            if early > 0:
-                await delivery.wait_again(early)
+            if (
+                delivery.early
+            ):  # where it cannot wait it is kept, no longer than it shall wait: it would come again at once
+                delivery.until = min(delivery.until, max(delivery.due, now + LEAST_MS))
+                await delivery.wait_again()
                 return
-            await self._hand_over(delivery)
+            await self._deliver(delivery)
         except Exception:
             log.exception("a delivery was not settled", extra={"action": "unsettled", "delivery": id_})
         await self._lease_ends(delivery)
-
-    async def _hand_over(self, delivery: AmqpDelivery) -> None:
-        """Give it to its receiver, for as long as the lease is renewed."""
-        delivery.until = self.clock.now() + self.limits.visibility_ms
-        await self._deliver(delivery)
 
     async def _lease_ends(self, delivery: AmqpDelivery) -> None:
         """Nobody settled it: it comes again when its lease is over."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from purista.errors import BridgeError, MissingExtra
 
-__all__ = ["Link", "Parcel", "Unroutable", "hidden"]
+__all__ = ["Link", "Parcel", "Unroutable", "cancelled", "hidden"]
 
 log = logging.getLogger("purista.amqp")
 PATIENCE = 8.0
@@ -73,7 +73,7 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether there is a connection now."""
-        return self._connected.is_set()
+        return self._connected.is_set() and self._connection is not None and not self._connection.is_closed
 
     @property
     def trouble(self) -> str:
@@ -126,8 +126,6 @@ class Link:
 
         :raises BridgeError: no connection in time, or the broker refuses.
         """
-        import aiormq.exceptions  # noqa: PLC0415 - it is there: the connection is
-
         channel = None
         try:
             async with asyncio.timeout(self.patience):
@@ -136,10 +134,15 @@ class Link:
                 if prefetch:
                     await channel.basic_qos(prefetch_count=prefetch)
             yield channel
+        except BridgeError:
+            raise
         except TimeoutError as error:
             raise BridgeError(f"the broker does not answer: {self._why()}") from error
-        except (aiormq.exceptions.AMQPError, OSError) as error:
+        except Exception as error:  # the driver ends what waits for a connection that is closed with a bare Exception
             raise BridgeError(f"the broker refuses: {_said(error)}") from error
+        except asyncio.CancelledError as error:
+            _unless_ended(error)
+            raise BridgeError("the connection was closed") from error
         finally:
             if channel is not None and not channel.is_closed:
                 with suppress(Exception):  # a channel that cannot be closed dies with its connection
@@ -162,10 +165,10 @@ class Link:
 
     async def _send(self, parcel: Parcel) -> BridgeError | None:
         import aiormq  # noqa: PLC0415 - it is there: the connection is
-        from aiormq.exceptions import AMQPError, PublishError  # noqa: PLC0415
+        from aiormq.exceptions import ChannelNotFoundEntity, PublishError  # noqa: PLC0415
 
-        properties = aiormq.spec.Basic.Properties(**parcel.properties)
         try:
+            properties = aiormq.spec.Basic.Properties(**parcel.properties)
             async with self._places, asyncio.timeout(self.patience):
                 publisher = await self._publishing()
                 await publisher.basic_publish(
@@ -173,17 +176,22 @@ class Link:
                     mandatory=True, wait=False,
                 )  # fmt: skip
         except PublishError:
+            self._forget(parcel)
             return Unroutable(f"expected a queue for {parcel.routing_key or parcel.exchange!r}, got none")
         except TimeoutError:
             return BridgeError(f"not confirmed within {self.patience:g} s: {self._why()}")
-        except (AMQPError, OSError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - the driver has many, a bare Exception among them
+            if isinstance(error, ChannelNotFoundEntity):
+                self._forget(parcel)
             return BridgeError(f"not confirmed: {_said(error)}")
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            return BridgeError("not confirmed: the connection was closed")  # the driver cancels what it cannot end
+        except asyncio.CancelledError as error:
+            _unless_ended(error)
+            return BridgeError("not confirmed: the connection was closed")
         return None
+
+    def _forget(self, parcel: Parcel) -> None:
+        """Somebody deleted what it was sent to: it is declared again before it is used again."""
+        self._declared.discard(parcel.exchange or parcel.routing_key)
 
     async def _publishing(self) -> Any:
         """The channel that everything is sent over: made anew after it, or the connection, was closed."""
@@ -201,31 +209,35 @@ class Link:
             import aiormq  # noqa: PLC0415 - only who opens one needs it
         except ModuleNotFoundError as error:
             raise MissingExtra("a bridge or queue over RabbitMQ", "amqp") from error
-        properties: dict[str, Any] = {"connection_name": self.prefix}
+        connection = None
         try:
             async with asyncio.timeout(self.patience):
-                connection = await aiormq.connect(self._url, client_properties=properties)
-                try:
-                    channel = await connection.channel()
-                    await channel.exchange_declare(self.exchange, exchange_type="headers", durable=True)
-                    await channel.close()
-                except BaseException:
-                    await connection.close()
-                    raise
-        except TimeoutError as error:
-            raise BridgeError(f"expected RabbitMQ to answer within {self.patience:g} s, got nothing") from error
-        except (aiormq.exceptions.AMQPError, OSError) as error:
-            raise BridgeError(f"expected a RabbitMQ that lets us in, got {_said(error)}") from error
+                connection = await aiormq.connect(self._url, client_properties={"connection_name": self.prefix})
+                channel = await connection.channel()
+                await channel.exchange_declare(self.exchange, exchange_type="headers", durable=True)
+                await channel.close()
+        except BaseException as error:
+            if connection is not None:
+                with suppress(Exception):  # it may be broken, and is let go of in any case
+                    await asyncio.wait_for(connection.close(), self.patience)
+            if isinstance(error, Exception) or (isinstance(error, asyncio.CancelledError) and not cancelled()):
+                raise self._refused(error) from error
+            raise
         self._declared.clear()
         self._connection, self._publisher = connection, None
         self._connected.set()
+
+    def _refused(self, error: BaseException) -> BridgeError:
+        if isinstance(error, TimeoutError):
+            return BridgeError(f"expected RabbitMQ to answer within {self.patience:g} s, got nothing")
+        return BridgeError(f"expected a RabbitMQ that lets us in, got {_said(error)}")
 
     async def _keep(self) -> None:
         """Wait until the connection breaks, make it anew, for ever."""
         while True:
             with suppress(Exception, asyncio.CancelledError):
                 await self._connection.closing
-            if self._users == 0 or _cancelled():
+            if self._users == 0 or cancelled():
                 raise asyncio.CancelledError
             self._connected.clear()
             self._trouble = "the connection broke"
@@ -238,8 +250,9 @@ class Link:
         while True:
             try:
                 await self._connect()
-            except BridgeError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: nobody else connects again
                 self._trouble = str(error)
+                log.info("cannot connect: %s", self._trouble, extra={"action": "amqp_refused"})
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
@@ -249,10 +262,17 @@ class Link:
         return "it is connected, but slow" if self._connected.is_set() else self._trouble
 
 
-def _cancelled() -> bool:
+def cancelled() -> bool:
+    """Whether this task is to end: a CancelledError without that is the driver's, who cancels what it cannot end."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
+def _unless_ended(error: asyncio.CancelledError) -> None:
+    """Raise it when it is meant for this task."""
+    if asyncio.current_task() is None or cancelled():
+        raise error
+
+
 def _said(error: BaseException) -> str:
-    return hidden(f"{type(error).__name__}: {error}")[:500]
+    return hidden(f"{type(error).__name__}: {error}".removesuffix(": "))[:500]

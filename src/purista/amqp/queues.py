@@ -11,6 +11,9 @@ __all__ = ["QUORUM", "durable", "temporary"]
 
 DELIVERY_LIMIT = 1_000
 """More than any handler's attempts: those are counted by us, this one is for what kills its worker before it is counted."""
+NO_LIMIT = (1 << 31) - 1
+"""Of dead letters, which are taken and given back by whoever looks. RabbitMQ 4 limits to 20 what says nothing; its -1 for no
+limit makes 3.10 drop what is given back once."""
 QUORUM: Mapping[str, Any] = {"x-queue-type": "quorum"}
 REPLIES_EXPIRE_MS = 300_000
 
@@ -24,12 +27,25 @@ def durable(queue: str, exchange: str, bindings: list[dict[str, str]]) -> Callab
     }  # fmt: skip
 
     async def declare(channel: Any) -> None:
-        await channel.queue_declare(dead, durable=True, arguments=dict(QUORUM))
+        await _dead_letters(channel, dead)
         await channel.queue_declare(queue, durable=True, arguments=arguments)
         for binding in bindings:
             await channel.queue_bind(queue, exchange, arguments=binding)
 
     return declare
+
+
+async def _dead_letters(channel: Any, dead: str) -> None:
+    """Declares the queue of dead letters. One that is there with no limit of its own (ours, before) stays as it is."""
+    from aiormq.exceptions import ChannelPreconditionFailed  # noqa: PLC0415 - it is there: the connection is
+
+    trial = await channel.connection.channel()
+    try:
+        await trial.queue_declare(dead, durable=True, arguments={**QUORUM, "x-delivery-limit": NO_LIMIT})
+    except ChannelPreconditionFailed:
+        await channel.queue_declare(dead, durable=True, arguments=dict(QUORUM))
+    else:
+        await trial.close()
 
 
 def temporary(queue: str, exchange: str, binding: dict[str, str]) -> Callable[[Any], Awaitable[None]]:

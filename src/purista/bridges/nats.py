@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from purista.clock import Clock, SystemClock
 from purista.delivery import Closeable, Deliver
 from purista.errors import BridgeError
 from purista.jetstream import wire
-from purista.jetstream.consumer import MAX_ATTEMPTS, NatsConsumer, Source
+from purista.jetstream.consumer import MAX_ATTEMPTS, UNBOUNDED, NatsConsumer, Source
 from purista.jetstream.link import Link
 from purista.messages import Message, derived_id, dump, load, run_of
 
@@ -23,7 +24,6 @@ __all__ = ["NatsSubjects"]
 log = logging.getLogger("purista.nats")
 ASKED_AT_MOST = 10_000
 STREAM_KNOWN_MS = 5_000
-MAX_ACK_PENDING = 1_000
 _ANSWERS = ("commandSuccessResponse", "commandErrorResponse")
 
 
@@ -53,12 +53,20 @@ class NatsSubjects:
     async def start(self) -> None:
         """Connect, and listen for answers."""
         await self.link.open()
+        self.link.reopened.add(self._listen_again)
+        await self._listen_again()
+
+    async def _listen_again(self) -> None:
+        """On a new connection."""
         self._inbound = await self.link.client.subscribe(f"{self._inbox}.*", cb=self._answered)
+        for listening in tuple(self._listening):
+            await listening.begin()
 
     async def stop(self, *, drain: bool = True) -> None:
         """Close every consumer, then disconnect."""
         consumers, self._consumers = self._consumers, set()
         listening, self._listening = self._listening, set()
+        self.link.reopened.discard(self._listen_again)
         everything: list[Closeable] = [*consumers, *listening]
         await asyncio.gather(*(one.close(drain=drain) for one in everything))
         await self.link.close()
@@ -187,7 +195,7 @@ class NatsSubjects:
             await link.make_stream(stream, [subject], retention=api.RetentionPolicy.INTEREST)
             config = api.ConsumerConfig(
                 durable_name=consumer, ack_policy=api.AckPolicy.EXPLICIT, deliver_policy=api.DeliverPolicy.NEW,
-                ack_wait=subscription.limits.visibility_ms / 1000, max_ack_pending=MAX_ACK_PENDING, filter_subject=subject,
+                ack_wait=subscription.limits.visibility_ms / 1000, max_ack_pending=UNBOUNDED, filter_subject=subject,
             )  # fmt: skip
             try:
                 await link.stream.add_consumer(stream, config)
@@ -201,18 +209,13 @@ class NatsSubjects:
             except (ValueError, RecursionError):
                 return True  # the receiver says what is wrong with it
 
-        return Source(address, stream, consumer, declare, _identifier(address), wants)
+        alone = subject if subscription.event is None else None
+        return Source(address, stream, consumer, declare, _identifier(address), wants, alone)
 
     async def _listen(self, subscription: Subscription, deliver: Deliver) -> _Listening:
         """Commands of callers that wait, as PURISTA sends them: by request, to one of a group."""
-        address, prefix = subscription.address, self.link.prefix
-        service, version, target = address.partition(":")[2].split("/", 2)
         listening = _Listening(self, subscription, deliver)
-        listening.subscription = await self.link.client.subscribe(
-            wire.command_filter(service, version, target, prefix), wire.queue_group(service, version, target, prefix),
-            cb=listening.take,
-        )  # fmt: skip
-        await self.link.client.flush(timeout=max(1, int(self.link.patience)))
+        await listening.begin()
         self._listening.add(listening)
         return listening
 
@@ -302,6 +305,15 @@ class _Listening:
         self._busy: set[asyncio.Task[None]] = set()
         self._identify = _identifier(subscription.address)
 
+    async def begin(self) -> None:
+        """Listen, on the connection that there is now."""
+        link, (service, version, target) = self._bridge.link, self._address.partition(":")[2].split("/", 2)
+        self.subscription = await link.client.subscribe(
+            wire.command_filter(service, version, target, link.prefix),
+            wire.queue_group(service, version, target, link.prefix), cb=self.take,
+        )  # fmt: skip
+        await link.client.flush(timeout=max(1, int(link.patience)))
+
     async def take(self, message: Any) -> None:
         """One request."""
         body = bytes(message.data).decode("utf-8", "backslashreplace")
@@ -313,9 +325,11 @@ class _Listening:
 
     async def close(self, *, drain: bool = True) -> None:
         """Take nothing new; wait for what is in work, or cancel it."""
+        self._bridge._listening.discard(self)
         if self.subscription is not None and self._bridge.link.connected:
             subscription, self.subscription = self.subscription, None
-            await subscription.unsubscribe()
+            with suppress(*self._bridge.link.errors):  # it may be of a connection that was closed meanwhile
+                await subscription.unsubscribe()
         if not drain:
             for task in self._busy:
                 task.cancel()

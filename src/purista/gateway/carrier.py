@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from purista.bridges.base import Delivered, EventBridge
@@ -12,6 +13,8 @@ from purista.queues.base import Enqueued, QueueBridge
 from purista.telemetry import sending
 
 __all__ = ["Carrier"]
+
+log = logging.getLogger("purista.gateway")
 
 
 class Carrier:
@@ -36,12 +39,24 @@ class Carrier:
         self, messages: Sequence[Outgoing], wires: Sequence[Message], events: list[int], jobs: list[int],
         results: list[Exception | None],
     ) -> None:  # fmt: skip
-        if events:
-            for number, delivered in zip(events, await self._bridge.publish([wires[n] for n in events]), strict=True):
-                results[number] = _published(messages[number], wires[number], delivered)
-        if jobs:
-            for number, enqueued in zip(jobs, await self._queue.enqueue([wires[n] for n in jobs]), strict=True):
-                results[number] = _enqueued(enqueued)
+        """Bridge and queue, each for itself: what one of them confirmed is not sent again because the other failed."""
+        for numbers, act in ((events, self._publish), (jobs, self._enqueue)):
+            if not numbers:
+                continue
+            try:
+                found = await act([messages[n] for n in numbers], [wires[n] for n in numbers])
+            except Exception as error:
+                log.exception("cannot publish", extra={"action": "publish_failed"})
+                found = [error] * len(numbers)
+            for number, result in zip(numbers, found, strict=True):
+                results[number] = result
+
+    async def _publish(self, messages: Sequence[Outgoing], wires: Sequence[Message]) -> list[Exception | None]:
+        delivered = await self._bridge.publish(wires)
+        return [_published(*each) for each in zip(messages, wires, delivered, strict=True)]
+
+    async def _enqueue(self, _: Sequence[Outgoing], wires: Sequence[Message]) -> list[Exception | None]:
+        return [_enqueued(one) for one in await self._queue.enqueue(wires)]
 
 
 def _published(message: Outgoing, wire: Message, delivered: Delivered) -> Exception | None:

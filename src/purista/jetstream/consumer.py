@@ -1,7 +1,8 @@
 """Takes messages out of one durable consumer of JetStream, a bounded number at once, also when the connection breaks.
 
 JetStream counts every delivery. Where one was no attempt (nobody let it begin), the message stays here, kept alive, until it is
-handed on again: waiting costs neither an attempt nor a place.
+handed on again: waiting costs neither an attempt nor a place. When this consumer is closed meanwhile, a copy takes its place
+and says how often it was tried. (Not for events: the subscriptions of a stream share its messages.)
 """
 
 from __future__ import annotations
@@ -14,21 +15,28 @@ from typing import Any
 
 from purista.clock import Clock
 from purista.delivery import Deliver, Limits, readable
+from purista.errors import BridgeError
 from purista.jetstream import wire
 from purista.jetstream.link import Link
 from purista.jetstream.pulls import Pulls
 
-__all__ = ["MAX_ATTEMPTS", "NatsConsumer", "NatsDelivery", "Source", "dead_subject"]
+__all__ = ["MAX_ATTEMPTS", "UNBOUNDED", "NatsConsumer", "NatsDelivery", "Source", "dead_subject"]
 
 log = logging.getLogger("purista.nats")
 AGAIN_SECONDS, LOOK_SECONDS, LOOK_EVERY = 1.0, 1.0, 10
 MAX_ATTEMPTS = 10
+UNBOUNDED = -1
+"""For ``max_ack_pending``: what waits for its time counts there, and would stop everything else. What a worker takes is bounded
+by what it asks for."""
+PARKED_AT_MOST = 1_000  # messages that one consumer keeps alive till they may begin
+LEAST_REASON = 60  # bytes of a dead letter's reason that are worth more than the headers that the message had
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is consumed: an address, and the stream and consumer that ``declare`` makes. ``identify`` gives a message's
-    delivery id and attempts; ``wants`` says whether it is meant for this address at all."""
+    delivery id and attempts; ``wants`` says whether it is meant for this address at all. ``subject``: a copy that is sent there
+    comes to this consumer, and to no other."""
 
     address: str
     stream: str
@@ -36,6 +44,7 @@ class Source:
     declare: Callable[[], Awaitable[None]]
     identify: Callable[[str], tuple[str, int]]
     wants: Callable[[str], bool] = lambda _: True
+    subject: str | None = None
 
 
 def dead_subject(prefix: str, consumer: str) -> str:
@@ -51,10 +60,13 @@ class NatsDelivery:
         self.address = consumer.source.address
         self._consumer, self._message = consumer, message
         meta = message.metadata
-        early = consumer.due_of(message) > int(
-            meta.timestamp.timestamp() * 1000
-        )  # then it was seen once before its time
-        self.attempt = max(1, meta.num_delivered - (1 if early and meta.num_delivered > 1 else 0))
+        self.due = _number(message, wire.DUE)
+        taken = meta.num_delivered
+        if self.due > consumer.clock.now():
+            taken = 1  # nobody can have begun it, however often it was handed out
+        elif taken > 1 and self.due > int(meta.timestamp.timestamp() * 1000):
+            taken -= 1  # it was seen once before its time
+        self.attempt = max(1, _number(message, wire.ATTEMPT)) + max(1, taken) - 1
         self.lease = f"{id}#{meta.sequence.stream}#{meta.num_delivered}"
         self.settled, self.parked_until = False, 0
         self.until = 0
@@ -72,10 +84,26 @@ class NatsDelivery:
         """See :class:`~purista.delivery.Delivery`."""
         if not self.held:
             return False
-        if not count and not self._consumer.closed:
+        if not count and self._consumer.closed:
+            return await self.give_back(self._consumer.clock.now() + delay_ms)
+        if not count:
             self.parked_until = self._consumer.clock.now() + max(1, delay_ms)
             return await self.renew()
         return await self._end(lambda: self._message.nak(delay=delay_ms / 1000 if delay_ms > 0 else None))
+
+    async def give_back(self, due: int) -> bool:
+        """It was not begun, and shall not be before ``due``: a copy in its place, so that this does not count."""
+        if not self.held:
+            return False
+        subject, link, now = self._consumer.source.subject, self._consumer.link, self._consumer.clock.now()
+        if subject is not None:
+            meta, headers = self._message.metadata, dict(self._message.headers or {})
+            headers |= {wire.ATTEMPT: str(self.attempt), wire.DUE: str(due if due > now else 0)}
+            headers["Nats-Msg-Id"] = f"back-{self.id}-{meta.sequence.stream}-{meta.num_delivered}"
+            if (failed := await link.send(subject, self._message.data, headers)) is None:
+                return await self.ack()
+            log.info("given back, and counted: %s", failed, extra={"action": "back_counted", "delivery": self.id})
+        return await self._end(lambda: self._message.nak(delay=(due - now) / 1000 if due > now else None))
 
     async def dead(self, reason: str) -> bool:
         """See :class:`~purista.delivery.Delivery`.
@@ -85,14 +113,21 @@ class NatsDelivery:
         if not self.held:
             return False
         consumer = self._consumer
-        headers = dict(self._message.headers or {}) | {
-            wire.DEAD_REASON: " ".join(readable(reason).split()), wire.DIED_AT: str(consumer.clock.now()),
-            "Nats-Msg-Id": f"dead-{consumer.source.consumer}-{self._message.metadata.sequence.stream}",
-        }  # fmt: skip
         subject = dead_subject(consumer.link.prefix, consumer.source.consumer)
+        headers = self._dead_headers(" ".join(readable(reason).split()))
         if (failed := await consumer.link.send(subject, self._message.data, headers)) is not None:
             raise failed
         return await self.ack()
+
+    def _dead_headers(self, reason: str) -> dict[str, str]:
+        """As many of them as there is room for: a message may be as large as the server allows, and its copy no larger."""
+        consumer, body = self._consumer, self._message.data
+        id_ = f"dead-{consumer.source.consumer}-{self._message.metadata.sequence.stream}"
+        ours = {wire.DEAD_REASON: "", wire.DIED_AT: str(consumer.clock.now()), "Nats-Msg-Id": id_}
+        for headers in (dict(self._message.headers or {}) | ours, ours, {wire.DEAD_REASON: ""}):
+            if (room := consumer.link.room(body, headers)) >= min(len(reason), LEAST_REASON):
+                return headers | {wire.DEAD_REASON: wire.cut(reason, room)}
+        return {}
 
     async def renew(self) -> bool:
         """See :class:`~purista.delivery.Delivery`."""
@@ -130,6 +165,7 @@ class NatsConsumer:
         self._freed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._idle = 0
+        self._pulls: Pulls | None = None
 
     @property
     def closed(self) -> bool:
@@ -148,16 +184,18 @@ class NatsConsumer:
         """Take nothing new; wait for what is in work, or cancel it. May be called again, also while another call waits."""
         self._stopping.set()
         self._freed.set()
+        if self._pulls is not None:
+            await self._pulls.stop()  # or what is given back now would come again, here
         for task in self._parked if drain else self._parked | self._busy:
             if not task.cancelling():  # it puts its message down now: once is enough
                 task.cancel()
         if self._task is not None:
             await asyncio.wait({self._task})
+        await self._settled()
 
-    def due_of(self, message: Any) -> int:
-        """When a message shall be seen (ms), 0: at once."""
-        text = (message.headers or {}).get(wire.DUE, "0")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    async def _settled(self) -> None:
+        while self._busy or self._parked:
+            await asyncio.wait(self._busy | self._parked)
 
     async def _run(self) -> None:
         declared = True
@@ -173,18 +211,20 @@ class NatsConsumer:
                     "cannot take messages: %s", error, extra={"action": "take_failed", "of": self.source.address}
                 )
                 await self._pause(AGAIN_SECONDS)
-        while self._busy or self._parked:
-            await asyncio.wait(self._busy | self._parked)
+        await self._settled()
 
     async def _session(self) -> None:
         """From one subscription to its end, or to ours."""
-        pulls = Pulls(self.link.client, self.source.stream, self.source.consumer, self._begin, self._freed.set)
+        client = self.link.client
+        pulls = self._pulls = Pulls(client, self.source.stream, self.source.consumer, self._begin, self._freed.set)
         await pulls.start()
         try:
             while not self._stopping.is_set():
+                if self.link.client is not client:
+                    raise BridgeError("the connection was closed")
                 self._freed.clear()
                 free = self.limits.concurrency - len(self._busy) - pulls.asked
-                if free > 0:
+                if free > 0 and len(self._parked) < PARKED_AT_MOST:
                     await pulls.ask(free)
                 try:
                     await asyncio.wait_for(self._freed.wait(), LOOK_SECONDS)
@@ -217,11 +257,14 @@ class NatsConsumer:
         task.add_done_callback(done)
 
     async def _work(self, delivery: NatsDelivery, message: Any) -> None:
-        early = self.due_of(message) - self.clock.now()
+        early = delivery.due - self.clock.now()
         try:
-            if early > 0:
+            if early > 0 and message.metadata.num_delivered == 1:
                 await message.nak(delay=early / 1000)
                 delivery.settled = True
+                return
+            if early > 0 or self.closed:  # the server forgot how long it should wait, or it came when we were leaving
+                await delivery.give_back(delivery.due)
                 return
             if not self.source.wants(delivery.body):
                 await delivery.ack()  # another name with the same subject
@@ -243,9 +286,7 @@ class NatsConsumer:
                 if not await delivery.renew():
                     return
         except asyncio.CancelledError:
-            if delivery.held:
-                delivery.settled = True
-                await message.nak()
+            await delivery.give_back(delivery.parked_until)
             raise
         self._spawn(self._busy, self._work(delivery, message))
 
@@ -270,3 +311,9 @@ class NatsConsumer:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
+
+
+def _number(message: Any, header: str) -> int:
+    """A number out of a header, which anybody may have written; 0 where there is none."""
+    text = (message.headers or {}).get(header, "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0

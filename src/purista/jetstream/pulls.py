@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +47,11 @@ class Pulls:
         self._subscription = await self._client.subscribe(f"{self._inbox}.*", cb=self._received)
 
     async def stop(self) -> None:
-        """Listen no more: the server keeps what it has not sent."""
-        if self._subscription is not None and self._client.is_connected:
-            await self._subscription.unsubscribe()
+        """Listen no more: the server keeps what it has not sent, and what is here already is taken first."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None and self._client.is_connected:
+            with suppress(Exception):  # the connection broke: it knows nothing of this any more
+                await asyncio.wait_for(subscription.drain(), GRACE_SECONDS)
 
     @property
     def asked(self) -> int:

@@ -7,16 +7,18 @@ receives compares the name in the body.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from purista.errors import BridgeError
 from purista.messages import Message, traced
 
 __all__ = [
-    "DEAD_REASON", "DIED_AT", "DUE", "command_filter", "event_filter", "headers_of", "queue_group", "sanitized", "snake",
-    "stream_name", "subject_of",
+    "ATTEMPT", "DEAD_REASON", "DIED_AT", "DUE", "command_filter", "cut", "encoded", "event_filter", "headers_of", "queue_group",
+    "sanitized", "snake", "stream_name", "subject_of",
 ]  # fmt: skip
 
+ATTEMPT = "x-purista-retry-attempt"  # ours on NATS: of a copy, which the server counts from 1
 DEAD_REASON = "x-purista-dead-letter-reason"
 DIED_AT = "x-purista-died-at"  # ours, ms
 DUE = "x-purista-due"  # ours, ms: not to be worked before
@@ -85,6 +87,16 @@ def sanitized(text: str) -> str:
 def stream_name(filter_: str, prefix: str = "purista") -> str:
     """The stream that PURISTA makes for durable subscriptions of a filter."""
     return sanitized(f"{prefix}_subscription_{filter_}")
+
+
+def encoded(headers: Mapping[str, str]) -> int:
+    """How many bytes headers are on their way: the server counts them to a message's size."""
+    return len("NATS/1.0\r\n\r\n") + sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())
+
+
+def cut(text: str, size: int) -> str:
+    """``text`` in at most so many bytes."""
+    return text.encode()[: max(0, size)].decode("utf-8", "ignore")
 
 
 def headers_of(message: Message) -> dict[str, str]:

@@ -48,15 +48,29 @@ class AmqpQueue:
     async def enqueue(self, jobs: Sequence[Message]) -> list[Enqueued]:
         """Put jobs in, confirmed one by one: some may be in when others failed."""
         now = self._clock.now()
-        for name in {job["queueName"] for job in jobs}:
-            await self._declared(name)
-        soon = [job for job in jobs if job["scheduledAt"] <= now]
-        sent = await self.link.send([self._parcel(job) for job in soon]) if soon else []
-        results = {id(job): result for job, result in zip(soon, sent, strict=True)}
-        for job in jobs:
-            if id(job) not in results:
-                results[id(job)] = await delayed(self.link, self._parcel(job), job["scheduledAt"] - now)
-        return [Enqueued(job["id"], error=_said(results[id(job)])) for job in jobs]
+        refused = await self._refused({job["queueName"] for job in jobs})
+        good = [job for job in jobs if job["queueName"] not in refused]
+        soon = [job for job in good if job["scheduledAt"] <= now]
+        late = [job for job in good if job["scheduledAt"] > now]
+        sent, waiting = await asyncio.gather(
+            self.link.send([self._parcel(job) for job in soon]),
+            delayed(self.link, [(self._parcel(job), job["scheduledAt"] - now) for job in late]),
+        )
+        results = {id(job): result for job, result in zip(soon + late, sent + waiting, strict=True)}
+        return [Enqueued(job["id"], error=_said(refused.get(job["queueName"]) or results.get(id(job)))) for job in jobs]
+
+    async def _refused(self, names: set[str]) -> dict[str, BridgeError]:
+        """The queues that cannot be declared, and why."""
+
+        async def declared(name: str) -> BridgeError | None:
+            try:
+                await self._declared(name)
+            except BridgeError as error:
+                return error
+            return None
+
+        errors = await asyncio.gather(*map(declared, names))
+        return {name: error for name, error in zip(names, errors, strict=True) if error is not None}
 
     async def consume(self, queue: str, work: Deliver, limits: Limits) -> Closeable:
         """Work a queue until closed."""

@@ -10,7 +10,7 @@ from purista.clock import Clock, SystemClock
 from purista.delivery import Closeable, Deliver, Limits
 from purista.errors import BridgeError
 from purista.jetstream import wire
-from purista.jetstream.consumer import MAX_ATTEMPTS, NatsConsumer, Source, dead_subject
+from purista.jetstream.consumer import MAX_ATTEMPTS, UNBOUNDED, NatsConsumer, Source, dead_subject
 from purista.jetstream.link import Link
 from purista.messages import Message, derived_id, dump, load
 from purista.queues.base import DeadJob, Enqueued
@@ -20,7 +20,6 @@ __all__ = ["NatsQueue"]
 LOOKED_THROUGH = 10_000
 """So many dead letters are looked through for those that are asked for."""
 LOOK_SECONDS = 0.5
-MAX_ACK_PENDING = 1_000
 
 
 class NatsQueue:
@@ -68,7 +67,14 @@ class NatsQueue:
             self._declared.discard(queue)
             await self._declare(queue, limits.visibility_ms)
 
-        source = Source(f"queue:{queue}", self._stream(queue), self._consumer(queue), declare, _identify)
+        source = Source(
+            f"queue:{queue}",
+            self._stream(queue),
+            self._consumer(queue),
+            declare,
+            _identify,
+            subject=self._subject(queue),
+        )
         consumer = NatsConsumer(self.link, self._clock, source, work, limits)
         await consumer.start()
         self._consumers = {known for known in self._consumers if not known.closed} | {consumer}
@@ -136,7 +142,7 @@ class NatsQueue:
         if visibility_ms is not None:
             config = api.ConsumerConfig(
                 durable_name=self._consumer(queue), ack_policy=api.AckPolicy.EXPLICIT, ack_wait=visibility_ms / 1000,
-                max_ack_pending=MAX_ACK_PENDING, filter_subject=self._subject(queue),
+                max_ack_pending=UNBOUNDED, filter_subject=self._subject(queue),
             )  # fmt: skip
             try:
                 await link.stream.add_consumer(self._stream(queue), config)

@@ -84,13 +84,18 @@ class Link:
 
     async def send(self, subject: str, body: bytes, headers: Mapping[str, str]) -> BridgeError | None:
         """Publish into the stream that captures ``subject``, confirmed. None: it is durable, or was so before."""
+        put = await self.put(subject, body, headers)
+        return put if isinstance(put, BridgeError) else None
+
+    async def put(self, subject: str, body: bytes, headers: Mapping[str, str]) -> BridgeError | bool:
+        """The same, and whether the stream had the message's id before."""
         if (refused := self._too_large(body, headers)) is not None:
             return refused
         try:
-            await self.stream.publish(subject, body, timeout=self.patience, headers=dict(headers))
+            stored = await self.stream.publish(subject, body, timeout=self.patience, headers=dict(headers))
         except self.errors as error:
             return BridgeError(f"not confirmed: {_said(error)}")
-        return None
+        return bool(stored.duplicate)
 
     async def tell(self, subject: str, body: bytes, headers: Mapping[str, str], reply: str = "") -> BridgeError | None:
         """Publish to whoever listens now; None when the server has it."""

@@ -54,11 +54,13 @@ class NatsQueue:
                 await self._declare(name)
         except BridgeError as error:
             return [Enqueued(job["id"], error=str(error)) for job in jobs]
-        failures = await asyncio.gather(*(self._send(job, job["id"]) for job in jobs))
-        return [
-            Enqueued(job["id"], error=None if failed is None else str(failed))
-            for job, failed in zip(jobs, failures, strict=True)
-        ]
+        return await asyncio.gather(*(self._put(job) for job in jobs))
+
+    async def _put(self, job: Message) -> Enqueued:
+        put = await self._sent(job, job["id"])
+        if isinstance(put, BridgeError):
+            return Enqueued(job["id"], error=str(put))
+        return Enqueued(job["id"], duplicate=put)
 
     async def consume(self, queue: str, work: Deliver, limits: Limits) -> Closeable:
         """Work a queue until closed."""
@@ -124,11 +126,12 @@ class NatsQueue:
             raise BridgeError(f"the server does not answer: {type(error).__name__}: {error}") from error
         return found
 
-    async def _send(self, job: Message, id_: str) -> BridgeError | None:
+    async def _sent(self, job: Message, id_: str) -> BridgeError | bool:
+        """Why it failed, else whether it was there already."""
         headers = {"Nats-Msg-Id": id_}
         if job["scheduledAt"] > self._clock.now():
             headers[wire.DUE] = str(job["scheduledAt"])
-        return await self.link.send(self._subject(job["queueName"]), dump(job).encode(), headers)
+        return await self.link.put(self._subject(job["queueName"]), dump(job).encode(), headers)
 
     async def _declare(self, queue: str, visibility_ms: int | None = None) -> None:
         """Stream, dead letters and (where it is known how long a lease lasts) the consumer; once per connection."""

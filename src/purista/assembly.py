@@ -157,10 +157,10 @@ class Assembly:
         """See :class:`~purista.bridges.base.EventBridge`."""
         return await self.bridge.health()
 
-    def registrar(self, *, registration: str | None = None) -> Registrar:
-        """What turns declared schedules into live ones here."""
+    def registrar(self, *, registration: str | None = None, ledger: Ledger | None = None) -> Registrar:
+        """What turns declared schedules into live ones here; ``ledger`` where it shall look at another than its own."""
         return Registrar(
-            self.ledger, scheduler=self._placed(), environment=self.environment,
+            ledger or self.ledger, scheduler=self._placed(), environment=self.environment,
             mode=self._mode if registration is None else Mode(registration), revision=self._revision,
             volatile=self.volatile,
         )  # fmt: skip

@@ -157,11 +157,12 @@ class Assembly:
         """See :class:`~purista.bridges.base.EventBridge`."""
         return await self.bridge.health()
 
-    def registrar(self, *, registration: str | None = None) -> Registrar:
-        """What turns declared schedules into live ones here."""
+    def registrar(self, *, registration: str | None = None, ledger: Ledger | None = None) -> Registrar:
+        """What turns declared schedules into live ones here; ``ledger`` where it shall look at another than its own."""
         mode = self._mode if registration is None else Mode(registration)
         return Registrar(
-            self.ledger, scheduler=self._placed(mode), environment=self.environment, mode=mode, revision=self._revision,
+            ledger or self.ledger, scheduler=self._placed(mode), environment=self.environment, mode=mode,
+            revision=self._revision,
             volatile=self.volatile,
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from purista.assembly import Assembly, Parts
 from purista.clock import Clock, SystemClock
@@ -163,6 +164,13 @@ class NatsOutpost(Outpost):
 def _amqp(url: str, prefix: str | None, exchange: str | None) -> Link:
     from purista.amqp.link import Link  # noqa: PLC0415 - who uses another broker needs none of it
 
+    try:
+        urlsplit(url).port  # noqa: B018 - raises where the driver would, which quotes what may be half a password
+    except ValueError:
+        raise DeclarationError(
+            "expected an address like amqp://user:password@host/vhost, got one that cannot be read; write / @ : and % in a "
+            "password as %2F %40 %3A %25"
+        ) from None
     prefix = prefix or Settings.read().prefix
     return Link(url, prefix=prefix, exchange=exchange or prefix)
 

@@ -25,3 +25,12 @@ def test_a_broker_that_is_away_is_no_mistake_of_ours(purista: Purista, home, mon
     assert result.err.splitlines()[-1].endswith("; start it, or correct PURISTA_BRIDGE")
     assert "Traceback" not in result.err
     assert "s3cret" not in result.out + result.err
+
+
+def test_an_address_that_cannot_be_read_is_not_shown(purista: Purista, home, monkeypatch):
+    """The driver's own error quotes what it takes for a port."""
+    monkeypatch.setenv("PURISTA_BRIDGE", "amqp://guest:s3cret/x@127.0.0.1/")
+    result = purista("worker")
+    assert result.code == 78
+    assert "write / @ : and % in a password as" in result.err
+    assert "s3cret" not in result.out + result.err

@@ -121,6 +121,8 @@ def test_nor_does_one_that_finds_it_by_its_app(purista: Purista, home, name, kin
     )  # fmt: skip
     (home / "shopapp.py").write_text(text)
     assert purista("status").code == UNAVAILABLE
+    planned = purista("plan", "--json")
+    assert planned.code == 0, planned.err
     assert not asyncio.run(_there(name, kind))
 
 

@@ -10,6 +10,7 @@ from purista.app import App
 from purista.cli.exits import CONFIG, USAGE, Stop
 from purista.cli.find import Session
 from purista.embedded import DefaultEventBridge
+from purista.ledgers.base import Ledger
 from purista.ledgers.sqlite import SqliteLedger
 from purista.registration.registrar import Registrar, Scheduler
 from purista.settings import Settings
@@ -44,8 +45,9 @@ async def registrar(
 ) -> AsyncIterator[Registrar]:
     """A registrar to look through. Where there is no ledger yet, it looks at an empty one in memory: nothing is made."""
     if ledger is None and not isinstance(app.bridge, DefaultEventBridge):
-        async with app.bridge.ledger:
-            yield app.bridge.registrar()
+        kept = app.bridge.ledger if await _is_there(app.bridge.ledger) else _empty(session, app)
+        async with kept as opened:
+            yield app.bridge.registrar(ledger=opened)
         return
     path = ledger_path(app, ledger)
     environment = app.bridge.environment
@@ -56,6 +58,19 @@ async def registrar(
             opened, scheduler=_placed(app, scheduler, path, session.clock.now()), environment=environment,
             revision=Settings.read().revision,
         )  # fmt: skip
+
+
+async def _is_there(ledger: Ledger) -> bool:
+    """Whether there is something to open; looking makes nothing."""
+    if isinstance(ledger, SqliteLedger):
+        return _exists(ledger.file.path)
+    peek = getattr(ledger, "peek", None)
+    return peek is None or bool((await peek())[0].get("ledger_id"))
+
+
+def _empty(session: Session, app: App) -> Ledger:
+    file = SqliteFile(":memory:", environment=app.bridge.environment)
+    return SqliteLedger(file, clock=session.clock, deliver=None)
 
 
 def _exists(path: str) -> bool:

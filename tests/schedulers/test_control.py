@@ -10,6 +10,7 @@ import pytest
 from purista.errors import RegistrationError
 from purista.recurrence import Cron
 from purista.schedulers.base import Applied, Owner
+from purista.schedulers.cron import control
 from purista.schedulers.cron.control import CronControl
 from purista.schedulers.cron.dialect import CronDialect, file_name
 from tests.schedulers.test_cover import OWNER, place, schedule
@@ -91,8 +92,13 @@ async def test_what_a_killed_writer_left_does_no_harm(folder: Path) -> None:
     assert (folder / NAME).read_text().endswith("\n")
 
 
-async def test_a_folder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
-    (finding,) = await CronControl(tmp_path / "none", DIALECT).preflight()
+async def test_a_folder_that_is_not_there_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cron's own comes with cron; another is made."""
+    none = tmp_path / "none"
+    (finding,) = await CronControl(none, DIALECT).preflight()
+    assert finding.message.endswith(f"make it: mkdir {none}")
+    monkeypatch.setattr(control, "HERE", none)
+    (finding,) = await CronControl(none, DIALECT).preflight()
     assert "apt-get install cron" in finding.message
 
 

@@ -189,7 +189,7 @@ async def test_a_file_name_that_two_owners_shared_would_be_refused(
 async def test_a_folder_that_went_away_says_what_to_do(tmp_path: Path) -> None:
     control = CronControl(tmp_path / "none", DIALECT)
     assert await control.list(OWNER) == []
-    with pytest.raises(RegistrationError, match="apt-get install cron"):
+    with pytest.raises(RegistrationError, match="make it: mkdir"):
         await control.apply(OWNER, compiled("0 5 * * *"))
 
 

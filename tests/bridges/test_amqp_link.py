@@ -110,3 +110,23 @@ async def test_who_is_cancelled_while_the_broker_does_not_answer_is_cancelled() 
     waits.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waits
+
+
+class Hanging:
+    """A connection whose channels cannot be closed: the driver cancels whoever tries."""
+
+    is_closed = False
+
+    async def channel(self, **_: object) -> Hanging:
+        return self
+
+    async def close(self) -> None:
+        raise asyncio.CancelledError
+
+
+async def test_a_channel_that_cannot_be_closed_ends_nobody() -> None:
+    link = Link("amqp://guest@127.0.0.1/")
+    link._connection = Hanging()
+    link._connected.set()
+    async with link.channel():
+        pass

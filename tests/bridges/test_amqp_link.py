@@ -9,8 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from purista.amqp.consumer import AmqpDelivery
 from purista.amqp.link import Link, Parcel
+from purista.delivery import Delivery, Limits
 from purista.errors import BridgeError
+from purista.messages import job, new_id
+from purista.queues.amqp import AmqpQueue
 from purista.testing.suites.common import until
 from tests.broker import Broker
 from tests.services import rabbitmq
@@ -110,3 +114,43 @@ async def test_who_is_cancelled_while_the_broker_does_not_answer_is_cancelled() 
     waits.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waits
+
+
+class Hanging:
+    """A connection whose channels cannot be closed: the driver cancels whoever tries."""
+
+    is_closed = False
+
+    async def channel(self, **_: object) -> Hanging:
+        return self
+
+    async def close(self) -> None:
+        raise asyncio.CancelledError
+
+
+async def test_a_channel_that_cannot_be_closed_ends_nobody() -> None:
+    link = Link("amqp://guest@127.0.0.1/")
+    link._connection = Hanging()
+    link._connected.set()
+    async with link.channel():
+        pass
+
+
+async def test_settling_on_a_connection_that_broke_does_not_wait_for_ever(broker: Broker) -> None:
+    """The driver's queue of frames is full, and nobody writes them any more."""
+    queue = AmqpQueue(broker.link(patience=0.3))
+    broker.addresses.append("queue:work")
+    await queue.start()
+    settled: list[bool] = []
+
+    async def act(delivery: Delivery) -> None:
+        assert isinstance(delivery, AmqpDelivery)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(delivery._channel, "basic_ack", lambda _: asyncio.Event().wait(), raising=False)
+            settled.append(await delivery.ack())
+
+    consumer = await queue.consume("work", act, Limits())
+    await queue.enqueue([job(new_id(), "work", {}, created_at=0, scheduled_at=0, max_attempts=3)])
+    await until(lambda: settled == [False])
+    await consumer.close()
+    await queue.stop()

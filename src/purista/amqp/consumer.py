@@ -125,7 +125,10 @@ class AmqpDelivery:
             return False
         self.settled = True
         try:
-            await act()
+            async with asyncio.timeout(
+                self._consumer.link.patience
+            ):  # the driver waits for ever to write to what broke
+                await act()
         except (
             Exception,
             asyncio.CancelledError,
@@ -228,7 +231,8 @@ class AmqpConsumer:
             finally:
                 stopping.cancel()
             if self._stopping.is_set() and not channel.is_closed:
-                await channel.basic_cancel(tag)
+                async with asyncio.timeout(self.link.patience):
+                    await channel.basic_cancel(tag)
                 while self._busy:  # they settle on this channel
                     await asyncio.wait(set(self._busy))
             elif gone.done():

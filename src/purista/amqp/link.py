@@ -117,8 +117,7 @@ class Link:
         connection, self._connection, self._publisher = self._connection, None, None
         self._connected.clear()
         if connection is not None:
-            with suppress(Exception):  # it may be broken, and is let go of in any case
-                await asyncio.wait_for(connection.close(), self.patience)
+            await self._let_go(connection)
 
     @asynccontextmanager
     async def channel(self, *, prefetch: int = 0) -> AsyncIterator[Any]:
@@ -145,8 +144,7 @@ class Link:
             raise BridgeError("the connection was closed") from error
         finally:
             if channel is not None and not channel.is_closed:
-                with suppress(Exception):  # a channel that cannot be closed dies with its connection
-                    await asyncio.wait_for(channel.close(), self.patience)
+                await self._let_go(channel)
 
     async def send(self, parcels: Sequence[Parcel]) -> list[BridgeError | None]:
         """Publish with confirmation, all at once. Per message None (durable) or why not:
@@ -218,14 +216,22 @@ class Link:
                 await channel.close()
         except BaseException as error:
             if connection is not None:
-                with suppress(Exception):  # it may be broken, and is let go of in any case
-                    await asyncio.wait_for(connection.close(), self.patience)
+                await self._let_go(connection)
             if isinstance(error, Exception) or (isinstance(error, asyncio.CancelledError) and not cancelled()):
                 raise self._refused(error) from error
             raise
         self._declared.clear()
         self._connection, self._publisher = connection, None
         self._connected.set()
+
+    async def _let_go(self, what: Any) -> None:
+        """Close a channel or a connection; one that cannot be closed is let go of all the same."""
+        try:
+            await asyncio.wait_for(what.close(), self.patience)
+        except Exception as error:  # noqa: BLE001 - the driver has many
+            log.debug("not closed: %s", _said(error), extra={"action": "amqp_not_closed"})
+        except asyncio.CancelledError as error:
+            _unless_ended(error)
 
     def _refused(self, error: BaseException) -> BridgeError:
         if isinstance(error, TimeoutError):

@@ -44,6 +44,11 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self.stop(gently=False)
 
+    def spawned(self) -> subprocess.Popen[bytes]:
+        """Started beside any event loop, for whoever ends it himself."""
+        with self._log.open("ab") as log:
+            return subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True, **self._options)
+
     @property
     def runs(self) -> bool:
         """Whether its process is there."""

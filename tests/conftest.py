@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from purista.testing import ManualClock
+
+if TYPE_CHECKING:
+    from tests.subjects import Subjects
 
 pytest.register_assert_rewrite("purista.testing.suites")
 
@@ -39,6 +43,16 @@ async def redis_prefix() -> AsyncIterator[str]:
     async for key in client.scan_iter(f"{{{name}}}:*", count=1_000):
         await client.delete(key)
     await client.aclose()
+
+
+@pytest.fixture
+async def subjects() -> AsyncIterator[Subjects]:
+    """A NATS with a prefix of this test's own."""
+    from tests.subjects import Subjects
+
+    subjects = Subjects()
+    yield subjects
+    await subjects.end()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from purista.bridges.nats import NatsSubjects
@@ -11,13 +9,6 @@ from purista.clock import Clock
 from purista.testing.suites import BridgeSuite
 from purista.testing.suites.common import RealTime
 from tests.subjects import Subjects
-
-
-@pytest.fixture
-async def subjects() -> AsyncIterator[Subjects]:
-    subjects = Subjects()
-    yield subjects
-    await subjects.end()
 
 
 class TestNatsSubjects(RealTime, BridgeSuite):

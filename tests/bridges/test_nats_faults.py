@@ -28,13 +28,6 @@ ONE = Subscription("sub:a/1/one", "x")
 
 
 @pytest.fixture
-async def subjects() -> AsyncIterator[Subjects]:
-    subjects = Subjects()
-    yield subjects
-    await subjects.end()
-
-
-@pytest.fixture
 async def bridge(subjects: Subjects) -> AsyncIterator[NatsSubjects]:
     bridge = NatsSubjects(subjects.link(), instance="me")
     await bridge.start()

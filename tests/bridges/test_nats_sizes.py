@@ -21,13 +21,6 @@ SENDER = Address("suite", "1", "test", "me")
 
 
 @pytest.fixture
-async def subjects() -> AsyncIterator[Subjects]:
-    subjects = Subjects()
-    yield subjects
-    await subjects.end()
-
-
-@pytest.fixture
 async def queue(subjects: Subjects) -> AsyncIterator[NatsQueue]:
     queue = NatsQueue(subjects.link(patience=3))
     await queue.start()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
 
 from purista.clock import from_iso
 from purista.distributed import NatsBridge
@@ -18,13 +15,6 @@ from purista.testing.suites.common import until
 from tests.e2e.test_over_rabbitmq import KEY, billing, ended
 from tests.services import nats, postgres
 from tests.subjects import Subjects
-
-
-@pytest.fixture
-async def subjects() -> AsyncIterator[Subjects]:
-    subjects = Subjects()
-    yield subjects
-    await subjects.end()
 
 
 def bridge(subjects: Subjects, schema: str, clock: ManualClock) -> NatsBridge:

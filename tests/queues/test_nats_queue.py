@@ -17,13 +17,6 @@ from tests.subjects import Subjects
 
 
 @pytest.fixture
-async def subjects() -> AsyncIterator[Subjects]:
-    subjects = Subjects()
-    yield subjects
-    await subjects.end()
-
-
-@pytest.fixture
 async def queue(subjects: Subjects) -> AsyncIterator[NatsQueue]:
     queue = NatsQueue(subjects.link())
     await queue.start()

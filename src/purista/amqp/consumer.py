@@ -125,14 +125,10 @@ class AmqpDelivery:
             return False
         self.settled = True
         try:
-            async with asyncio.timeout(
-                self._consumer.link.patience
-            ):  # the driver waits for ever to write to what broke
+            # The driver waits for ever to write to what broke; its errors are many, and all mean that the channel is gone.
+            async with asyncio.timeout(self._consumer.link.patience):
                 await act()
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ) as error:  # the driver has many, and all mean that the channel is gone
+        except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and cancelled():
                 raise
             log.info("settled too late: %s", error, extra={"action": "settle_failed", "delivery": self.id})
@@ -252,9 +248,8 @@ class AmqpConsumer:
         now = self.clock.now()
         delivery.until = now + self.limits.visibility_ms
         try:
-            if (
-                delivery.early
-            ):  # where it cannot wait it is kept, no longer than it shall wait: it would come again at once
+            if delivery.early:
+                # Where it cannot wait it is kept, no longer than it shall wait: it would come again at once.
                 delivery.until = min(delivery.until, max(delivery.due, now + LEAST_MS))
                 await delivery.wait_again()
                 return

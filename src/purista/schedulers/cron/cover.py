@@ -15,6 +15,7 @@ from math import gcd
 
 from purista.recurrence import Cron, Interval, OneShot, Recurrence
 from purista.recurrence.zone import transitions, zone_table
+from purista.schedulers.ranges import ranges
 
 __all__ = ["Uncoverable", "cover", "late_by", "same_clock"]
 
@@ -230,10 +231,4 @@ def _list(values: Iterable[int], low: int, high: int, *, star: bool = True) -> s
         step = numbers[1] - numbers[0]
         if step > 1 and numbers == list(range(low, high + 1, step)):
             return f"*/{step}"
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ",".join(f"{a}-{b}" if b > a else f"{a}" for a, b in spans)
+    return ranges(numbers)

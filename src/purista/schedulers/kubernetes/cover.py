@@ -15,6 +15,7 @@ from math import gcd
 from purista.recurrence import Cron, Interval, OneShot, Recurrence
 from purista.recurrence.zone import Transition, transitions
 from purista.schedulers.kubernetes.robfig import BESIDE, firings
+from purista.schedulers.ranges import ranges
 
 __all__ = ["Line", "Uncoverable", "cover", "late_by"]
 
@@ -145,13 +146,5 @@ def _instants(instants: list[int], *, exact: bool = True, repairs: bool = False)
 
 def _list(values: Iterable[int], low: int, high: int) -> str:
     """Numbers as ``*``, or as a list of ranges. No steps: they would take the star flag away."""
-    numbers = sorted(values)
-    if len(numbers) == high - low + 1:
-        return "*"
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ",".join(f"{a}-{b}" if b > a else f"{a}" for a, b in spans)
+    numbers = set(values)
+    return "*" if len(numbers) == high - low + 1 else ranges(numbers)

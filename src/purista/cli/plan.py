@@ -58,7 +58,7 @@ async def drift(session: Session, app: App, out: Output, *, ledger: str | None, 
         out.table(["service", "entry", "drift"], rows)
         if not rows:
             out.line(f"no drift: {sum(one.same for one in found.values())} entries are as they shall be", "green")
-    return OK if all(one.nothing for one in found.values()) else PROBLEMS
+    return OK if all(one.nothing and not one.paused for one in found.values()) else PROBLEMS
 
 
 def _services(app: App) -> dict[str, dict[str, Declaration]]:
@@ -118,9 +118,10 @@ def _at(seconds: int, zone: ZoneInfo) -> str:
 
 def _entry_rows(one: Difference) -> list[Row]:
     kinds = ((one.missing, "is missing", "green"), (one.changed, "differs", "yellow"))
+    people = ((one.undeclared, "is not declared", "red"), (one.paused, "is paused in the scheduler", "yellow"))
     return [
         [name, Cell(words, style)]
-        for names, words, style in (*kinds, (one.undeclared, "is not declared", "red"))
+        for names, words, style in (*kinds, *people)
         for name in names
     ]
 
@@ -155,5 +156,6 @@ def moves_document(moves: Moves) -> dict[str, Any]:
 
 def _entries(one: Difference) -> dict[str, Any]:
     return {
-        "missing": list(one.missing), "changed": list(one.changed), "undeclared": list(one.undeclared), "same": one.same
+        "missing": list(one.missing), "changed": list(one.changed), "undeclared": list(one.undeclared), "same": one.same,
+        "paused": list(one.paused),
     }  # fmt: skip

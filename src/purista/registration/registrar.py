@@ -289,7 +289,9 @@ class Registrar:
         drift = await self._drift(scheduler, owner, compiled)
         if not drift.nothing:
             raise RegistrationMismatch(f"read back from {scheduler.name}: {'; '.join(drift.lines())}")
-        return Registered(comparison, findings, applied)
+        for line in drift.lines():  # what is paused there
+            log.warning("drift: %s", line, extra={"action": "drift"})
+        return Registered(comparison, findings, applied, drift)
 
     async def _applied(self, scheduler: Scheduler, owner: Owner, compiled: Compiled) -> tuple[Applied, Compiled]:
         """Apply, until the ledger says the same afterwards: who registered meanwhile may have been overwritten."""

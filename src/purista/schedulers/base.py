@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from purista.contract.schedule import Schedule
+from purista.schedulers.support import Support
 
 __all__ = [
     "Applied", "Call", "CallKind", "Compiled", "Control", "Dialect", "Entry", "Finding", "LiveEntry", "Owner", "Severity",
@@ -71,11 +72,14 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class LiveEntry:
-    """What LIST says about one entry of this owner."""
+    """What LIST says about one entry of this owner. ``paused``: somebody stopped it in the scheduler itself, which is shown
+    and kept, never overwritten.
+    """
 
     name: str
     digest: str | None
     body: str | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Dialect(Protocol):
 
     name: str
     lateness_ms: int  # how late this scheduler's calls normally are
+    support: Support  # who sees to what a contract can say: this scheduler, the gateway, or nobody
 
     def compile(self, owner: Owner, schedules: Sequence[Schedule]) -> Compiled:
         """The entries that cover the schedules, the owner's sweep entry included, and findings. Same input, same bytes."""

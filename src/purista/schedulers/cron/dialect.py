@@ -14,6 +14,7 @@ from purista.schedulers.base import Compiled, Entry, Finding, Owner, Severity
 from purista.schedulers.cron.cover import Uncoverable, cover, late_by, same_clock
 from purista.schedulers.cron.ingress import fitting, key_command, recover_command, sweep_command
 from purista.schedulers.cron.place import Place
+from purista.schedulers.cron.support import SUPPORT
 from purista.schedulers.cron.text import JOBS_LIMIT, Job, file_text, line_digest, user_field
 from purista.schedulers.gateways import nobody_sweeps
 
@@ -34,6 +35,7 @@ class CronDialect:
 
     name = "cron"
     lateness_ms = 60_000
+    support = SUPPORT
 
     def __init__(self, place: Place) -> None:
         self.place = place

@@ -198,7 +198,8 @@ def _entry(found: Mapping[str, Any]) -> LiveEntry:
     except ValueError:
         spec = None
     whole = isinstance(spec, dict) and digest_of(spec) == mark and _contains(found.get("spec"), spec)
-    return LiveEntry(found["metadata"]["name"], mark if whole else None, json.dumps(found))
+    suspended = (found.get("spec") or {}).get("suspend") is True
+    return LiveEntry(found["metadata"]["name"], mark if whole else None, json.dumps(found), paused=suspended)
 
 
 def _contains(there: Any, wanted: Any) -> bool:

@@ -13,6 +13,7 @@ from purista.schedulers.gateways import nobody_sweeps
 from purista.schedulers.kubernetes.cover import Line, Uncoverable, cover, late_by
 from purista.schedulers.kubernetes.place import Place
 from purista.schedulers.kubernetes.robfig import firings
+from purista.schedulers.kubernetes.support import SUPPORT
 from purista.schedulers.kubernetes.text import cronjob, cronjob_name, mark_of, owner_label, yaml_of
 
 __all__ = ["KubernetesDialect"]
@@ -29,6 +30,7 @@ class KubernetesDialect:
 
     name = "kubernetes"
     lateness_ms = 120_000
+    support = SUPPORT
 
     def __init__(self, place: Place) -> None:
         self.place = place

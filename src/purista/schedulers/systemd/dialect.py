@@ -17,6 +17,7 @@ from purista.schedulers.systemd.cover import changes_clocks, cover, late_by, ste
 from purista.schedulers.systemd.elapse import timer
 from purista.schedulers.systemd.ingress import fitting, key_command, recover_command, sweep_command
 from purista.schedulers.systemd.place import Place
+from purista.schedulers.systemd.support import SUPPORT
 from purista.schedulers.systemd.text import SUFFIXES, Unit, calendars, quote_path, sections, split, user_name
 
 __all__ = ["SystemdDialect", "owner_prefix"]
@@ -42,6 +43,7 @@ class SystemdDialect:
 
     name = "systemd"
     lateness_ms = 60_000
+    support = SUPPORT
 
     def __init__(self, place: Place) -> None:
         self.place = place

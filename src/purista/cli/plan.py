@@ -119,11 +119,7 @@ def _at(seconds: int, zone: ZoneInfo) -> str:
 def _entry_rows(one: Difference) -> list[Row]:
     kinds = ((one.missing, "is missing", "green"), (one.changed, "differs", "yellow"))
     people = ((one.undeclared, "is not declared", "red"), (one.paused, "is paused in the scheduler", "yellow"))
-    return [
-        [name, Cell(words, style)]
-        for names, words, style in (*kinds, *people)
-        for name in names
-    ]
+    return [[name, Cell(words, style)] for names, words, style in (*kinds, *people) for name in names]
 
 
 def _document(one: Planned) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from purista.schedulers.support import Feature, Support, gateway, native
+from purista.schedulers.support import Feature, Support, gateway, native, refused
 
 __all__ = ["SUPPORT"]
 
@@ -11,11 +11,11 @@ SUPPORT: Support = {
     Feature.EITHER_DAY: native("cron's own rule is the contract's"),
     Feature.INTERVAL: gateway("a grid of calls; those between are dropped"),
     Feature.ONE_SHOT: gateway("called at that minute every year; other years are dropped"),
-    Feature.SECONDS: gateway("called at the full minute, up to 59 s late"),
+    Feature.SECONDS: gateway("called at the full minute, up to 59 s late; less than a minute apart is refused (C103)"),
     Feature.TIMEZONE: gateway("native where it is the host's zone, else extra calls"),
     Feature.CLOCK_CHANGE: native("Debian's rules are the contract's; elsewhere extra calls"),
     Feature.BOUNDS: gateway("calls before and after are dropped"),
-    Feature.JITTER: gateway("taken, with a warning: calls come at the full minute"),
+    Feature.JITTER: refused("said, not done (C104): calls come at the full minute"),
     Feature.DISABLED: gateway("called all the same, decided paused"),
     Feature.MISSED_RUNS: gateway("decided at the next call of any schedule"),
     Feature.START_DEADLINE: gateway("decided when the call arrives"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import purista
 from purista import errors
-from purista.cli.support import SCHEDULERS, statement
+from purista.cli.adapters import ADAPTERS, adapter
 from purista.schedulers.support import Feature
 
 DOCS = Path(__file__).parents[1]
@@ -103,8 +103,8 @@ def support_page() -> str:
         "What a contract can say, and who sees to it: the scheduler itself (`native`), the gateway, or nobody (`refused`: "
         "you are told)."
     )
-    rows = ["| contract | " + " | ".join(SCHEDULERS) + " |", "|---" * (len(SCHEDULERS) + 1) + "|"]
-    stated = [statement(name) for name in SCHEDULERS]
+    rows = ["| contract | " + " | ".join(ADAPTERS) + " |", "|---" * (len(ADAPTERS) + 1) + "|"]
+    stated = [adapter(name).support for name in ADAPTERS]
     rows += [f"| {feature} | " + " | ".join(str(one[feature].by) for one in stated) + " |" for feature in Feature]
     more = "`purista support SCHEDULER` says how, and so does the table on each scheduler's page."
     return "\n\n".join(["# Who sees to what", MADE, words, "\n".join(rows), more]) + "\n"
@@ -121,7 +121,7 @@ def with_support(text: str) -> str:
 
 
 def _support_rows(scheduler: str) -> str:
-    stated = statement(scheduler)
+    stated = adapter(scheduler).support
     rows = [f"| {feature} | {stated[feature].by} | {_cell(stated[feature].note)} |" for feature in Feature]
     return "\n".join(["| contract | by | how |", "|---|---|---|", *rows]) + "\n"
 

@@ -64,4 +64,4 @@ def test_each_schedulers_page_says_who_sees_to_what() -> None:
         text = page.read_text("utf-8")
         told |= set(re.findall(r"<!-- support: (\S+) -->", text))
         assert reference.with_support(text) == text, f"{page.name}; run: python docs/_tools/reference.py"
-    assert told == set(reference.SCHEDULERS)
+    assert told == set(reference.ADAPTERS)

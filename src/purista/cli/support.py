@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
-from purista.cli.exits import USAGE, Stop
+from purista.cli.adapters import ADAPTERS, adapter
 from purista.cli.output import Cell, Output, Row
 from purista.schedulers.support import By, Feature, Support
 
-__all__ = ["SCHEDULERS", "statement", "support"]
+__all__ = ["support"]
 
-SCHEDULERS = {
-    "cron": "purista.schedulers.cron.support:SUPPORT",
-    "systemd": "purista.schedulers.systemd.support:SUPPORT",
-    "kubernetes": "purista.schedulers.kubernetes.support:SUPPORT",
-}
-"""Where each adapter says it. None of these modules imports a vendor's package."""
 STYLES = {By.NATIVE: "green", By.GATEWAY: "cyan", By.REFUSED: "red"}
 
 
-def statement(scheduler: str) -> Support:
-    """What an adapter states.
+def support(out: Output, schedulers: Sequence[str]) -> int:
+    """Print one scheduler's statement with its notes, or several side by side.
 
     :raises Stop: there is no such scheduler.
     """
-    if scheduler not in SCHEDULERS:
-        raise Stop(USAGE, f"expected one of {', '.join(SCHEDULERS)}, got {scheduler!r}")
-    module, _, name = SCHEDULERS[scheduler].partition(":")
-    found: Support = getattr(import_module(module), name)
-    return found
-
-
-def support(out: Output, schedulers: Sequence[str]) -> int:
-    """Print one scheduler's statement with its notes, or several side by side."""
-    stated = {name: statement(name) for name in schedulers or SCHEDULERS}
+    stated = {name: adapter(name).support for name in schedulers or ADAPTERS}
     if out.as_json:
         out.document({"schedulers": {name: _document(one) for name, one in stated.items()}})
     elif len(stated) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from purista.schedulers.support import Feature, Support, gateway, native, refused
+from purista.schedulers.support import Feature, Support, gateway, native
 
 __all__ = ["SUPPORT"]
 
@@ -15,7 +15,7 @@ SUPPORT: Support = {
     Feature.TIMEZONE: gateway("native where it is the host's zone, else extra calls"),
     Feature.CLOCK_CHANGE: native("Debian's rules are the contract's; elsewhere extra calls"),
     Feature.BOUNDS: gateway("calls before and after are dropped"),
-    Feature.JITTER: refused("said, not done (C104): calls come at the full minute"),
+    Feature.JITTER: gateway("the call waits, for each key a part of the window that is always the same"),
     Feature.DISABLED: gateway("called all the same, decided paused"),
     Feature.MISSED_RUNS: gateway("decided at the next call of any schedule"),
     Feature.START_DEADLINE: gateway("decided when the call arrives"),

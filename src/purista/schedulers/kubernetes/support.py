@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from purista.schedulers.support import Feature, Support, gateway, native, refused
+from purista.schedulers.support import Feature, Support, gateway, native
 
 __all__ = ["SUPPORT"]
 
@@ -17,7 +17,7 @@ SUPPORT: Support = {
     Feature.TIMEZONE: native("spec.timeZone"),
     Feature.CLOCK_CHANGE: gateway("what it leaves out has CronJobs in UTC; extra calls are dropped"),
     Feature.BOUNDS: gateway("calls before and after are dropped"),
-    Feature.JITTER: refused("said, not done (K104): calls come at the full minute"),
+    Feature.JITTER: gateway("the Job waits, for each key a part of the window that is always the same"),
     Feature.DISABLED: gateway("called all the same, decided paused"),
     Feature.MISSED_RUNS: gateway("decided at the next call, or by the gateway's own hourly look"),
     Feature.START_DEADLINE: gateway("decided when the call arrives; startingDeadlineSeconds only bounds a Job's start"),

@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BENCH  := $(VENV)/.bench
+WORKERS ?= 2
 OLDEST := .venv-oldest
 
 .DEFAULT_GOAL := help
@@ -29,8 +30,8 @@ $(BENCH): $(STAMP)
 demo: $(STAMP) ## the billing example, under a virtual clock, in under a minute
 	@$(BIN)/python examples/billing/demo.py
 
-test: $(STAMP) ## all tests; those that need root or a service say so when they are skipped
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## all tests, in WORKERS processes; those that need root or a service say so when they are skipped
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 test-oldest: ## the core's tests with the oldest supported dependencies
 	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)

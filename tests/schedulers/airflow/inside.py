@@ -46,7 +46,9 @@ def runs(asked: list) -> list:
     for entry, spans, own in asked:
         (dag,) = (standalone.build if own else build)([entry]).values()
         timetable = decode_timetable(encode_timetable(dag.timetable))
-        found.append(sorted({at for start, end in spans for at in between(timetable, start, end)}))
+        low, high = entry.get("start", 0), entry.get("end", 1 << 40)
+        spans = [(max(start, low), min(end, high)) for start, end in spans]
+        found.append(sorted({at for start, end in spans if start < end for at in between(timetable, start, end)}))
     return found
 
 

@@ -83,8 +83,8 @@ class Station:
 
     def said(self) -> str:
         """The end of every part's log, and of the tasks'."""
-        texts = [*self.folder.glob("*.log"), *sorted((self.folder / "logs").rglob("attempt=*.log"))[-4:]]
-        return "\n".join(f"== {one.name}\n{one.read_text('utf-8', 'replace')[-2_000:]}" for one in texts)
+        texts = [*self.folder.glob("*.log"), *sorted((self.folder / "logs").rglob("attempt=*.log"))[-2:]]
+        return "\n".join(f"== {one.name}\n{one.read_text('utf-8', 'replace')[-1_000:]}" for one in texts)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The REST API; everybody is an admin."""

@@ -27,7 +27,7 @@ from purista import AirflowScheduler, App, Context, Interval, ServiceBuilder
 shop = ServiceBuilder("shop", version="1", description="Sells things")
 
 @shop.queue_worker("count")
-def count(context: Context, body: dict) -> None:
+def count(context: Context) -> None:
     print("counted", flush=True)
 
 always = {"timezone": "UTC", "enqueue": count, "concurrency_policy": "forbid", "missed_run_policy": "skip"}

@@ -48,9 +48,9 @@ _HOME = {
 }
 
 __all__ = [
-    "AirflowScheduler", "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval",
-    "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler",
-    "__version__",
+    "AirflowScheduler", "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError",
+    "Interval", "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder",
+    "SystemdScheduler", "__version__",
 ]  # fmt: skip
 
 

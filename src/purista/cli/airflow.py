@@ -35,6 +35,8 @@ async def apply(app: App, out: Output) -> int:
     bridge = app.bridge
     if not isinstance(bridge.scheduler, AirflowScheduler):
         fix = 'write AmqpBridge(…, scheduler=AirflowScheduler("/opt/airflow/dags", gateway=…, secret=…)), or use export'
-        raise Stop(CONFIG, f"expected an app whose bridge has an AirflowScheduler, got {bridge.place} without one; {fix}")
+        raise Stop(
+            CONFIG, f"expected an app whose bridge has an AirflowScheduler, got {bridge.place} without one; {fix}"
+        )
     async with bridge.ledger:
         return await register_all(app, bridge, bridge.scheduler.name, out)

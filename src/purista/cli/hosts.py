@@ -25,12 +25,22 @@ def groups() -> list[Group]:
         (
             "export",
             "Print or write what a scheduler would be given.",
-            [("airflow", export_airflow), ("cron", export_cron), ("kubernetes", export_kubernetes), ("systemd", export_systemd)],
+            [
+                ("airflow", export_airflow),
+                ("cron", export_cron),
+                ("kubernetes", export_kubernetes),
+                ("systemd", export_systemd),
+            ],
         ),
         (
             "apply",
             "Register the app's schedules and configure the scheduler.",
-            [("airflow", apply_airflow), ("cron", apply_cron), ("kubernetes", apply_kubernetes), ("systemd", apply_systemd)],
+            [
+                ("airflow", apply_airflow),
+                ("cron", apply_cron),
+                ("kubernetes", apply_kubernetes),
+                ("systemd", apply_systemd),
+            ],
         ),
     ]
 
@@ -69,9 +79,12 @@ def export_cron(
 
 def export_airflow(
     ctx: typer.Context,
-    gateway: Annotated[str, typer.Option("--gateway", metavar="URL", help="purista serve, as Airflow's workers see it")],
+    gateway: Annotated[
+        str, typer.Option("--gateway", metavar="URL", help="purista serve, as Airflow's workers see it")
+    ],
     secret: Annotated[
-        str | None, typer.Option("--secret", metavar="REF", help="env:NAME, file:PATH or connection:ID: what signs calls")
+        str | None,
+        typer.Option("--secret", metavar="REF", help="env:NAME, file:PATH or connection:ID: what signs calls"),
     ] = None,
     token: Annotated[str | None, typer.Option("--token", metavar="REF", help="a bearer token instead")] = None,
     directory: Files = None,

@@ -170,8 +170,8 @@ def path_of(key: str, operation: str) -> str:
 def remote_of(
     url: str, secret: str | None, token: str | None, now: Callable[[], int], environ: Mapping[str, str] | None = None
 ) -> tuple[Remote, Sequence[str]]:
-    """The gateway at an address, and warnings. ``secret`` and ``token`` are references; those to an environment are looked up in
-    ``environ`` (default: this process's).
+    """The gateway at an address, and warnings. ``secret`` and ``token`` are references; those to an environment are looked
+    up in ``environ`` (default: this process's).
 
     :raises RemoteFault: an address that is none, both or neither credential, or a token that would travel in the open.
     """

@@ -1,8 +1,8 @@
 """Run by Airflow's own Python: what Airflow makes of a file of DAGs. Never imported by the tests.
 
-``inside.py dags FILE`` prints what is in a file, ``inside.py runs`` reads entries with spans from stdin and prints the instants that
-Airflow's scheduler would make runs for. Timetables go through Airflow's serialization, as they do on their way to the scheduler.
-"""
+``inside.py dags FILE`` prints what is in a file, ``inside.py runs`` reads entries with spans from stdin and prints the
+instants that Airflow's scheduler would make runs for. Timetables go through Airflow's serialization, as they do on their
+way to the scheduler."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def said(dag: object) -> dict:
 
 
 def runs(asked: list) -> list:
-    """For each entry the ``run_after`` of its runs in the span, one after the other, as a scheduler that is never late makes them."""
+    """For each entry the ``run_after`` of its runs in the span, as a scheduler that is never late makes them."""
     from purista.schedulers.airflow import build, standalone
 
     found = []
@@ -47,8 +47,8 @@ def runs(asked: list) -> list:
         (dag,) = (standalone.build if own else build)([entry]).values()
         timetable = decode_timetable(encode_timetable(dag.timetable))
         low, high = entry.get("start", 0), entry.get("end", 1 << 40)
-        spans = [(max(start, low), min(end, high)) for start, end in spans]
-        found.append(sorted({at for start, end in spans if start < end for at in between(timetable, start, end)}))
+        clipped = [(max(start, low), min(end, high)) for start, end in spans]
+        found.append(sorted({at for start, end in clipped if start < end for at in between(timetable, start, end)}))
     return found
 
 
@@ -81,7 +81,48 @@ def first(asked: list) -> list:
     return [int(datetime.now(UTC).timestamp()), *found]
 
 
+def tasks(asked: list) -> list:
+    """How the task of each entry ends, for a run with these facts."""
+    return [ended(*one) for one in asked]
+
+
+def ended(entry: dict, facts: dict, own: bool) -> list:
+    from types import SimpleNamespace
+
+    from purista.schedulers.airflow import build, standalone
+
+    (dag,) = (standalone.build if own else build)([entry]).values()
+    when = {name: from_timestamp(at) for name, at in facts.pop("at").items()}
+    run = SimpleNamespace(**{"conf": {}, "logical_date": None, **facts, **when})
+    try:
+        return ["done", dag.tasks[0].execute({"dag_run": run, "ti": SimpleNamespace(try_number=3)})]
+    except BaseException as end:
+        told = getattr(end, "trigger", None)
+        return [type(end).__name__, str(end) if told is None else list(told.serialize())]
+
+
+def waits(asked: list) -> list:
+    """What a deferred task is told in the end."""
+    import asyncio
+
+    from purista.schedulers.airflow.waiting import RunEnded
+
+    async def heard(arguments: dict) -> dict:
+        return next(iter([event.payload async for event in RunEnded(**arguments).run()]))
+
+    return [asyncio.run(heard({**arguments, "every": 0.05})) for arguments in asked]
+
+
+def factory(asked: dict) -> list:
+    """The ids that the static factory makes of a manifest."""
+    from purista.schedulers.airflow import dags as made
+
+    return sorted(made(**asked))
+
+
+ACTS = {"runs": runs, "first": first, "tasks": tasks, "waits": waits, "factory": factory}
+
 if __name__ == "__main__":
     act = sys.argv[1]
-    answer = dags(sys.argv[2]) if act == "dags" else {"runs": runs, "first": first}[act](json.load(sys.stdin))
+    answer = dags(sys.argv[2]) if act == "dags" else ACTS[act](json.load(sys.stdin))
     json.dump(answer, sys.stdout)

@@ -64,9 +64,13 @@ class Station:
             with (self.folder / f"{part}.log").open("wb") as log:
                 self.parts.append(
                     subprocess.Popen(
-                        [str(python()), "-m", "airflow", part], env=home(self.folder, **self.more), cwd=self.folder,
-                        stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                    )  # fmt: skip
+                        [str(python()), "-m", "airflow", part],
+                        env=home(self.folder, **self.more),
+                        cwd=self.folder,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
                 )
 
     def stop(self) -> None:

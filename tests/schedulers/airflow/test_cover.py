@@ -22,7 +22,15 @@ from tests.schedulers.test_cover import RULES, ZONES
 from tests.schedulers.test_cover_property import crons, intervals, zones
 
 ODD = [*ZONES, "Pacific/Chatham", "America/Havana", "Africa/Cairo", "Atlantic/Azores", "Asia/Gaza"]
-ASKED = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Beirut", "Antarctica/Troll", "UTC"]
+ASKED = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "Asia/Beirut",
+    "Antarctica/Troll",
+    "UTC",
+]
 DAY = 86_400
 
 
@@ -140,6 +148,10 @@ def entries(rule: Expression, zone: str = "UTC", **place: Any) -> list[dict[str,
     return [json.loads(one.body) for one in dialect(**place).compile(OWNER, [schedule(rule, zone)]).entries]
 
 
+def once(at: int) -> OneShot:
+    return OneShot(datetime.fromtimestamp(at, UTC))
+
+
 def test_registration_fires_nothing_and_an_outage_is_one_call(tmp_path: Path) -> None:
     """A start in the past would be an immediate run (Airflow's `catchup=False` makes the latest one); none is."""
     now = int(datetime.now(UTC).timestamp())
@@ -150,8 +162,8 @@ def test_registration_fires_nothing_and_an_outage_is_one_call(tmp_path: Path) ->
         (entries(daily, since=now, standalone=True)[0], None, True),
         (entries(daily, since=now - 30 * DAY)[0], now - 9 * DAY, False),
         (entries(daily, since=now - 30 * DAY, standalone=True)[0], now - 9 * DAY, True),
-        (entries(OneShot(datetime.fromtimestamp(now - DAY, UTC)), since=now - 2 * DAY, now=now - 2 * DAY)[0], None, False),
-        (entries(OneShot(datetime.fromtimestamp(now // 60 * 60 + 600, UTC)), since=now, now=now, standalone=True)[0], None, True),
+        (entries(once(now - DAY), since=now - 2 * DAY, now=now - 2 * DAY)[0], None, False),
+        (entries(once(now // 60 * 60 + 600), since=now, now=now, standalone=True)[0], None, True),
     ]  # fmt: skip
     seen, *found = ask(tmp_path, "first", about=asked)
     midnight = seen // DAY * DAY
@@ -196,5 +208,7 @@ def test_day_and_weekday_together_are_covered_by_the_rarer_one() -> None:
 
 
 def test_a_weekly_interval_is_called_once_a_week() -> None:
-    due, calls = covered(Interval(timedelta(weeks=1), timedelta(days=2, minutes=5)), "UTC", NOW, NOW + 70 * DAY, own=True)
+    due, calls = covered(
+        Interval(timedelta(weeks=1), timedelta(days=2, minutes=5)), "UTC", NOW, NOW + 70 * DAY, own=True
+    )
     assert due == calls == 10

@@ -130,10 +130,14 @@ def billing(station: Station) -> Iterator[House]:
     text = (ROOT / "examples/billing/billing.py").read_text("utf-8")
     line = "scheduler=CronScheduler(single_host=True)"
     assert line in text
-    text = text.replace(
-        line, 'scheduler=AirflowScheduler(os.environ["DAGS"], gateway=os.environ["GATEWAY"], secret="env:SHOP_KEY", '
-        "standalone=True)"
-    ).replace("CronScheduler, ServiceBuilder", "AirflowScheduler, ServiceBuilder").replace('"*/5 * * * *"', '"* * * * *"')  # fmt: skip
+    other = 'scheduler=AirflowScheduler(os.environ["DAGS"], gateway=os.environ["GATEWAY"], secret="env:SHOP_KEY", standalone=True)'
+    changed = (
+        (line, other),
+        ("CronScheduler, ServiceBuilder", "AirflowScheduler, ServiceBuilder"),
+        ("*/5 * * * *", "* * * * *"),
+    )
+    for before, after in changed:
+        text = text.replace(before, after)
     made = house(station, station.folder / "billing", "billing", text)
     try:
         made.start("worker", "--app", "billing:app")
@@ -153,7 +157,9 @@ def dag_of(station: Station, name: str) -> str:
 
 def test_airflow_fires_the_gateway_decides_and_the_worker_works(shop: House, billing: House) -> None:
     rows = until(
-        lambda: shop.history("shop/1/everyTenSeconds", run="finished", source="http:airflow"), "a finished run", shop.said
+        lambda: shop.history("shop/1/everyTenSeconds", run="finished", source="http:airflow"),
+        "a finished run",
+        shop.said,
     )
     assert {row["class"] for row in rows} == {"scheduled"}
     assert shop.folder.joinpath("worker.log").read_text().count("counted") >= len(rows)

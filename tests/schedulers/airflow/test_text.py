@@ -133,6 +133,10 @@ def test_what_cannot_be_is_refused_and_not_repeated(given: dict[str, object]) ->
 
 
 def test_files_of_owners_are_told_apart() -> None:
-    names = {file_name(Owner(service, environment, "")) for service in ("a", "a_b", "ä", "..") for environment in ("b", "b_a")}
+    names = {
+        file_name(Owner(service, environment, ""))
+        for service in ("a", "a_b", "ä", "..")
+        for environment in ("b", "b_a")
+    }
     assert len(names) == 8
     assert all(re.fullmatch(r"purista_\w+\.py", name, re.ASCII) for name in names)

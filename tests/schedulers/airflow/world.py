@@ -43,7 +43,8 @@ def home(folder: Path, **more: str) -> dict[str, str]:
     (folder / "dags").mkdir(exist_ok=True)
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON", "PURISTA"))}
     usual = {
-        "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db", "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
     return {**own, **usual, **more}

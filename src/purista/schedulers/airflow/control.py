@@ -1,8 +1,7 @@
 """The owner's file in a folder of DAGs: read, compared, exchanged in one act, read back.
 
-Airflow has no call that makes a DAG: the file is the registration, and what is in it is what is live once Airflow has read it. A
-file without the owner's mark is never touched, and what is right already costs no write.
-"""
+Airflow has no call that makes a DAG: the file is the registration, and what is in it is what is live once Airflow has read
+it. A file without the owner's mark is never touched, and what is right already costs no write."""
 
 from __future__ import annotations
 
@@ -51,7 +50,7 @@ class AirflowControl:
         """
         return await asyncio.to_thread(self._apply, owner, compiled)
 
-    def _preflight(self) -> list[Finding]:
+    def _preflight(self) -> Sequence[Finding]:
         if not self.directory.is_dir():
             message = f"expected a folder of DAGs {self.directory}, found none; make it, or name the right one"
         elif not os.access(self.directory, os.W_OK | os.X_OK):
@@ -86,7 +85,9 @@ class AirflowControl:
             return Applied(unchanged=done.unchanged)
         self._write(owner, [_kept(json.loads(e.body), before.get(name), live.get(name)) for name, e in wanted.items()])
         back = self._read(owner)
-        if {one["dag"]: digest_of(one) for one in (back.entries if back else ())} != {n: e.digest for n, e in wanted.items()}:
+        if {one["dag"]: digest_of(one) for one in (back.entries if back else ())} != {
+            n: e.digest for n, e in wanted.items()
+        }:
             raise RegistrationMismatch(f"{self.directory / file_name(owner)} does not hold what was written to it")
         return done
 

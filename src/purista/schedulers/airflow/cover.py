@@ -1,9 +1,9 @@
 """Contract → timetables. With purista beside Airflow the contract's own rule; else Airflow's own timetables that cover it.
 
-The latter know zones, so fields are written in the contract's own. What they leave out where clocks change, and what they would
-run only if asked at the right moment, has a DAG of its own in UTC, which has no such days. Extra calls are dropped by the gateway.
-(``EventsTimetable`` would say it in one list; what ``airflow.sdk`` 3.3 writes of it, its scheduler cannot read: ``KeyError: '_summary'``.)
-"""
+The latter know zones, so fields are written in the contract's own. What they leave out where clocks change, and what they
+would run only if asked at the right moment, has a DAG of its own in UTC, which has no such days. Extra calls are dropped by
+the gateway. (``EventsTimetable`` would say it in one list; what ``airflow.sdk`` 3.3 writes of it, its scheduler cannot
+read: ``KeyError: '_summary'``.)"""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _EVERY_DAY = "* * *"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One timetable. ``exact``: its instants are the contract's, where the contract has one then. ``repairs``: it stands for
-    what the other line leaves out where clocks change. It calls from ``start`` until before ``end`` (epoch seconds), where given.
-    """
+    """One timetable. ``exact``: its instants are the contract's, where the contract has one then. ``repairs``: it stands
+    for what the other line leaves out where clocks change. It calls from ``start`` until before ``end`` (epoch seconds),
+    where given."""
 
     timetable: Mapping[str, Any]
     exact: bool = True
@@ -74,16 +74,16 @@ def cover(rule: Recurrence, now: int, until: int) -> tuple[Line, ...]:
     if isinstance(expression, OneShot):
         at = -(-expression.timestamp // MINUTE) * MINUTE
         return (Line(_said(_instants([at])), exact=not late_by(rule), start=at, end=at + MINUTE),)
-    bounds = {"start": rule.start, "end": None if rule.end is None else rule.end + late_by(rule)}
+    begin, over = rule.start, None if rule.end is None else rule.end + late_by(rule)
     if isinstance(expression, Interval):
-        return (Line(_said(_grid(expression)), exact=not late_by(rule), **bounds),)
+        return (Line(_said(_grid(expression)), exact=not late_by(rule), start=begin, end=over),)
     crons = list(_crons(expression))
     now, until = max(now, rule.start or now), min(until, rule.end or until)
     needed: set[int] = set()
     for change in transitions(rule.timezone, now - DAY, until):
         needed |= _left_out(crons, rule, change, now)
-    main = Line(_said(crons, rule.timezone), **bounds)
-    return (main, Line(_said(_instants(needed)), repairs=True, **bounds)) if needed else (main,)
+    main = Line(_said(crons, rule.timezone), start=begin, end=over)
+    return (main, Line(_said(_instants(needed)), repairs=True, start=begin, end=over)) if needed else (main,)
 
 
 def late_by(rule: Recurrence) -> int:

@@ -96,11 +96,17 @@ class AirflowDialect:
 
     def _explain(self, rule: Recurrence, lines: Sequence[Line], say: Say) -> None:
         if late := late_by(rule):
-            say("AF105", Severity.WARNING, f"a standalone file knows whole minutes only: calls come up to {late} s late")
+            say(
+                "AF105", Severity.WARNING, f"a standalone file knows whole minutes only: calls come up to {late} s late"
+            )
         if any(line.repairs for line in lines):
             until = datetime.fromtimestamp(self.place.until, UTC).year
             message = f"what Airflow's cron leaves out where clocks change in {rule.timezone} has a DAG of its own"
-            say("AF106", Severity.INFO, f"{message}; good until {until} or until the zone changes, registering extends it")
+            say(
+                "AF106",
+                Severity.INFO,
+                f"{message}; good until {until} or until the zone changes, registering extends it",
+            )
         if isinstance(rule.expression, Interval):
             message = "Airflow's own intervals drift: covered by a grid of calls in UTC, those between are dropped"
             say("AF107", Severity.INFO, message)

@@ -34,9 +34,10 @@ def dags(
 ) -> dict[str, DAG]:
     """One DAG for each schedule of a manifest, by their ids: ``globals().update(dags("manifest.json", gateway=…, secret=…))``.
 
-    ``source`` is a file that ``purista manifest -o`` wrote, or the address of a gateway, which is then asked with ``token`` (scope
-    ``manifest``) once a minute at most; ``cache`` is the file that keeps its last answer, for when it is away (default: in
-    ``AIRFLOW_HOME``). ``secret`` or ``token`` is a reference to what proves who calls: with both, the token reads and the secret signs.
+    ``source`` is a file that ``purista manifest -o`` wrote, or the address of a gateway, which is then asked with ``token``
+    (scope ``manifest``) once a minute at most; ``cache`` is the file that keeps its last answer, for when it is away (default:
+    in ``AIRFLOW_HOME``). ``secret`` or ``token`` is a reference to what proves who calls: with both, the token reads and the
+    secret signs.
     """
     from purista.schedulers.airflow.dialect import AirflowDialect  # noqa: PLC0415 - files with entries need none of it
     from purista.schedulers.airflow.place import placed  # noqa: PLC0415

@@ -1,9 +1,8 @@
 """A DAG's run → what the gateway is asked, and its answer → how the task ends. Pure.
 
-A scheduled run says when it was due (``run_after``: the instant itself, whatever interval a timetable gives it). A backfill's run fills
-that occurrence if nobody did. Every other run was wanted by somebody now: the run's id names the wish, so that a task that is
-tried again, or cleared, asks for the same one.
-"""
+A scheduled run says when it was due (``run_after``: the instant itself, whatever interval a timetable gives it). A
+backfill's run fills that occurrence if nobody did. Every other run was wanted by somebody now: the run's id names the wish,
+so that a task that is tried again, or cleared, asks for the same one."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from typing import Any
 from purista.clock import from_iso, to_iso, to_ms
 from purista.schedulers.base import CallKind
 
-__all__ = ["Ask", "End", "Facts", "ask_of", "judge", "kind_of", "request_of"]
+__all__ = ["Ask", "End", "Facts", "ask_of", "ended", "judge"]
 
 _REQUEST = re.compile(r"[\x21-\x7e]{1,100}")
 _KINDS = {"scheduled": CallKind.SCHEDULED, "backfill": CallKind.REPLAY}
@@ -55,19 +54,19 @@ class Ask:
     said: Mapping[str, Any]
 
 
-def kind_of(run_type: str) -> CallKind:
+def _kind(run_type: str) -> CallKind:
     """Which class of occurrence a run is for."""
     return _KINDS.get(run_type, CallKind.MANUAL)
 
 
-def request_of(run_id: str) -> str:
+def _request(run_id: str) -> str:
     """The run's id as a request names itself; its hash where a person gave it another script or half a book."""
     return run_id if _REQUEST.fullmatch(run_id) else f"airflow-{hashlib.sha256(run_id.encode()).hexdigest()[:32]}"
 
 
 def ask_of(facts: Facts) -> Ask:
     """What a run asks for."""
-    kind, at = kind_of(facts.run_type), to_ms(facts.run_after)
+    kind, at = _kind(facts.run_type), to_ms(facts.run_after)
     said: dict[str, Any]
     match kind:
         case CallKind.SCHEDULED:
@@ -75,7 +74,7 @@ def ask_of(facts: Facts) -> Ask:
         case CallKind.REPLAY:
             said = {"from": to_iso(at), "to": to_iso(at + 1), "max": 1}
         case _:
-            said = {"request": request_of(facts.run_id)}
+            said = {"request": _request(facts.run_id)}
     if facts.force and kind is not CallKind.SCHEDULED:
         said["force"] = True
     return Ask(kind, _OPERATIONS[kind], said)
@@ -93,15 +92,20 @@ def judge(status: int, document: Mapping[str, Any]) -> End:
 
 
 def ended(document: Mapping[str, Any], ask: Ask) -> tuple[bool, str] | None:
-    """Whether the run is over, and how it ended; by a page of history. None: it is open."""
-    for row in document.get("occurrences", []):
-        wanted = ask.said.get("request") if ask.kind is CallKind.MANUAL else ask.said.get("scheduledAt", ask.said.get("from"))
-        mine = row.get("request") == wanted if ask.kind is CallKind.MANUAL else _same(row.get("scheduledAt"), wanted)
-        if mine:
-            over = row.get("run") in (None, "finished", "failed", "timed_out", "superseded", "undelivered")
-            return (row.get("run") in (None, "finished"), f"{row.get('run') or row.get('decision')}") if over else None
-    return None
+    """Whether the run went well, and how it ended, by a page of history. None: it is open, or not in the page."""
+    row = next((row for row in document.get("occurrences", []) if _meant(row, ask)), None)
+    if row is None or row.get("run") == "open":
+        return None
+    how = row.get("run") or row.get("decision")
+    return how == "finished", str(how)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return isinstance(one, str) and isinstance(other, str) and from_iso(one) == from_iso(other)
+def _meant(row: Mapping[str, Any], ask: Ask) -> bool:
+    if row.get("class") != ask.kind.value:
+        return False
+    if ask.kind is CallKind.MANUAL:
+        return bool(row.get("request") == ask.said.get("request"))
+    wanted = ask.said.get("scheduledAt", ask.said.get("from"))
+    said = row.get("scheduledAt")
+    # A call without a time asked for what was due: the newest is what was published.
+    return wanted is None or (isinstance(said, str) and from_iso(said) == from_iso(wanted))

@@ -25,11 +25,10 @@ class PuristaCall(BaseOperator):  # type: ignore[misc]
     """Says to the gateway that a schedule may be due; by a manual run, that it shall run now; by a backfill, that this
     occurrence shall be filled.
 
-    ``schedule`` is its key (``service/version/name``). ``secret`` or ``token`` is a reference: ``env:NAME``, ``file:/path`` or
-    ``connection:ID``. ``exact=False``: the run's time is no occurrence, everything due is asked for. ``wait`` defers until the run has
-    ended, and fails when it failed; it needs a token with the scope ``history``. A manual run with ``{"force": true}`` as its
-    configuration runs even while another one is open.
-    """
+    ``schedule`` is its key (``service/version/name``). ``secret`` or ``token`` is a reference: ``env:NAME``, ``file:/path``
+    or ``connection:ID``. ``exact=False``: the run's time is no occurrence, everything due is asked for. ``wait`` defers
+    until the run has ended, and fails when it failed; it needs a token with the scope ``history``. A manual run with
+    ``{"force": true}`` as its configuration runs even while another one is open."""
 
     def __init__(
         self, *, schedule: str, gateway: str, secret: str | None = None, token: str | None = None, exact: bool = True,
@@ -102,7 +101,9 @@ def _facts(context: Mapping[str, Any], *, exact: bool) -> Facts:
     run = context["dag_run"]
     kind = str(getattr(run.run_type, "value", run.run_type))
     force = isinstance(run.conf, Mapping) and run.conf.get("force") is True
-    return Facts(kind, run.run_id, run.run_after if kind == "scheduled" else _when(run), context["ti"].try_number, exact, force)
+    return Facts(
+        kind, run.run_id, run.run_after if kind == "scheduled" else _when(run), context["ti"].try_number, exact, force
+    )
 
 
 def _when(run: Any) -> Any:

@@ -70,5 +70,7 @@ def placed(gateway: str, secret: str | None, token: str | None, **options: bool)
         gateway_arguments(gateway, secret, token)
     parts = urlsplit(gateway)
     if token is not None and parts.scheme != "https" and not is_here(parts.hostname or ""):
-        raise DeclarationError("expected an https:// gateway with token=, got http://: anybody on the way could read and use it")
+        raise DeclarationError(
+            "expected an https:// gateway with token=, got http://: anybody on the way could read and use it"
+        )
     return Place(gateway, reference, bearer=token is not None, **options)

@@ -1,9 +1,9 @@
 """When Airflow's own cron timetables run, followed step by step around changes of clocks.
 
-Sources: ``CronMixin._get_next`` in ``airflow.timetables._cron`` (3.3): the next time is looked for on the clock on the wall. Where the
-hour field covers every hour the distance is then added to the instant; else the wall time found is made an instant: in a gap
-later by the gap's length, in an overlap in the second pass. ``MultipleCronTriggerTimetable`` takes the earliest of several.
-"""
+Sources: ``CronMixin._get_next`` in ``airflow.timetables._cron`` (3.3): the next time is looked for on the clock on the
+wall. Where the hour field covers every hour the distance is then added to the instant; else the wall time found is made an
+instant: in a gap later by the gap's length, in an overlap in the second pass. ``MultipleCronTriggerTimetable`` takes the
+earliest of several."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def _walk(crons: Sequence[str], zone: str, low: int, high: int) -> list[int]:
     """From run to run, as the scheduler asks: the timetable is told the last run and says the next."""
     table = zone_table(zone)
     before = [one for text in crons if (one := _plain(text, zone).previous_timestamp(low)) is not None]
-    last, found = max(before, default=low - 1), []
+    last = max(before, default=low - 1)
+    found: list[int] = []
     while True:
         following = [one for text in crons if (one := _next(text, table, last)) is not None]
         if not following or (last := min(following)) >= high:

@@ -15,12 +15,12 @@ __all__ = ["AirflowScheduler"]
 class AirflowScheduler:
     """Airflow 3, given to an event bridge: ``AmqpBridge(url, ledger=…, scheduler=AirflowScheduler("/opt/airflow/dags", …))``.
 
-    ``dags`` is a folder that Airflow reads, or one that is brought there. ``gateway`` is the address of ``purista serve`` as
-    Airflow's workers see it. ``secret`` or ``token`` is a reference to what signs calls, or to a bearer token, as workers find
-    it: ``env:NAME``, ``file:/path`` or ``connection:ID``, an Airflow Connection whose password it is. purista is installed beside
-    Airflow, and its timetable is the contract's own rule; ``standalone=True`` writes files that need nothing but Airflow.
-    ``wait=True`` lets tasks wait, deferred, for the run's end; it needs ``token`` with the scope ``history``.
-    """
+    ``dags`` is a folder that Airflow reads, or one that is brought there. ``gateway`` is the address of ``purista serve``
+    as Airflow's workers see it. ``secret`` or ``token`` is a reference to what signs calls, or to a bearer token, as
+    workers find it: ``env:NAME``, ``file:/path`` or ``connection:ID``, an Airflow Connection whose password it is. purista
+    is installed beside Airflow, and its timetable is the contract's own rule; ``standalone=True`` writes files that need
+    nothing but Airflow. ``wait=True`` lets tasks wait, deferred, for the run's end; it needs ``token`` with the scope
+    ``history``."""
 
     name = "airflow"
 

@@ -53,7 +53,9 @@ def read_manifest(source: str, token: str | None, cache: str | None) -> Manifest
             _keep(kept, text)
             return found
     if not kept.exists():
-        raise RegistrationError(f"expected the manifest of {source}, got none ({fault}), and there is no earlier one in {kept}")
+        raise RegistrationError(
+            f"expected the manifest of {source}, got none ({fault}), and there is no earlier one in {kept}"
+        )
     log.warning("the manifest of %s is the last one it gave: %s", source, fault)
     return load_manifest(kept.read_bytes())
 

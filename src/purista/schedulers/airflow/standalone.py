@@ -1,7 +1,7 @@
 """What a standalone file of DAGs holds beside its entries: it needs Airflow 3 and nothing of ours. This module is that text.
 
-It is read from ``import`` on and written behind the entries (``text.py``), so nothing here may need purista. Only Airflow loads it.
-"""
+It is read from ``import`` on and written behind the entries (``text.py``), so nothing here may need purista. Only Airflow
+loads it."""
 
 import base64
 import hashlib
@@ -34,7 +34,9 @@ class PuristaCall(BaseOperator):  # type: ignore[misc]
     def execute(self, context: Any) -> Any:
         """Call until there is an answer, for a minute; then Airflow tries again."""
         entry, run = self.entry, context["dag_run"]
-        operation, said = asked(str(getattr(run.run_type, "value", run.run_type)), run, context["ti"].try_number, entry["exact"])
+        operation, said = asked(
+            str(getattr(run.run_type, "value", run.run_type)), run, context["ti"].try_number, entry["exact"]
+        )
         body = json.dumps({"operation": operation, "schedule": entry["schedule"], **said}).encode()
         name, until = "msg_" + secrets.token_hex(16), time.monotonic() + PATIENCE_S
         while True:
@@ -83,7 +85,11 @@ def post(entry: Any, operation: str, body: bytes, name: str) -> Any:
         told = json.loads(text)
     except ValueError:
         told = {}
-    return answer.status, told if isinstance(told, dict) else {}, float(wanted) if re.fullmatch("[0-9]{1,6}", wanted) else 5.0
+    return (
+        answer.status,
+        told if isinstance(told, dict) else {},
+        float(wanted) if re.fullmatch("[0-9]{1,6}", wanted) else 5.0,
+    )
 
 
 def headers(entry: Any, body: bytes, name: str) -> Any:
@@ -115,7 +121,7 @@ def secret_of(reference: str) -> str:
 
 def iso(instant: Any) -> str:
     """An instant as the gateway reads it, to the millisecond."""
-    return str(instant.astimezone(timezone.utc).isoformat(timespec="milliseconds"))  # noqa: UP017 - Airflow's older Pythons
+    return str(instant.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"))  # noqa: UP017 - Airflow's older Pythons
 
 
 def moment(seconds: int) -> datetime:

@@ -7,13 +7,19 @@ from purista.schedulers.support import Feature, Support, gateway, native
 __all__ = ["SUPPORT"]
 
 SUPPORT: Support = {
-    Feature.CRON: native("a timetable of ours with the contract's own rule; without purista there, CronTriggerTimetable"),
+    Feature.CRON: native(
+        "a timetable of ours with the contract's own rule; without purista there, CronTriggerTimetable"
+    ),
     Feature.EITHER_DAY: native("the contract's own rule; a standalone file writes the rarer day where both are meant"),
     Feature.INTERVAL: native("the contract's own rule; a standalone file calls on a grid of minutes in UTC"),
     Feature.ONE_SHOT: native("one instant"),
-    Feature.SECONDS: native("Airflow makes runs a second or two after the instant; a standalone file knows whole minutes"),
+    Feature.SECONDS: native(
+        "Airflow makes runs a second or two after the instant; a standalone file knows whole minutes"
+    ),
     Feature.TIMEZONE: native("in the timetable"),
-    Feature.CLOCK_CHANGE: native("the contract's own rule; a standalone file lists instants where Airflow's cron differs"),
+    Feature.CLOCK_CHANGE: native(
+        "the contract's own rule; a standalone file lists instants where Airflow's cron differs"
+    ),
     Feature.BOUNDS: native("in the timetable, or start_date and end_date"),
     Feature.JITTER: gateway("taken, with a warning: Airflow has none"),
     Feature.DISABLED: gateway("called all the same, decided paused"),

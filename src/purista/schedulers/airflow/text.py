@@ -70,10 +70,10 @@ def file_name(owner: Owner) -> str:
 
 def file_text(owner: Owner, entries: Sequence[Mapping[str, Any]], *, standalone: bool) -> str:
     """The whole file. Its first words name Airflow and DAGs: it passes over files that do not."""
-    lines = "".join(f"    {ascii(dict(entry))},\n" for entry in entries)
+    lines = "".join(f"    {dict(entry)!a},\n" for entry in entries)
     program = _standalone() if standalone else LIBRARY
     rest = (
-        f'"""Airflow DAGs of purista, one for each schedule of a service. Written by purista: what is edited here is lost."""\n\n'
+        f'"""Airflow DAGs of purista, one for each schedule of a service. Written by purista: edits are lost."""\n\n'
         f"ENTRIES = [\n{lines}]\n\n{program}"
     )
     mark = {"service": owner.service, "environment": owner.environment, "ledger": owner.ledger_id}

@@ -27,7 +27,7 @@ class RunEnded(BaseTrigger):  # type: ignore[misc]
         every: float = EVERY_S,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "schedule": schedule, "gateway": gateway, "token": token, "kind": kind, "operation": operation,
             "said": dict(said), "every": every,
         }  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from purista.auth.secret import Secret
-from purista.cli import remote as module
+from purista.schedulers import remote as module
 from purista.cli.main import main
 from purista.schedulers.remote import Remote, RemoteFault, remote_of
 from tests.gateway.http.door import KEY, OLD, secret

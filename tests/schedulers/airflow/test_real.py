@@ -130,13 +130,12 @@ def billing(station: Station) -> Iterator[House]:
     text = (ROOT / "examples/billing/billing.py").read_text("utf-8")
     line = "scheduler=CronScheduler(single_host=True)"
     assert line in text
-    other = 'scheduler=AirflowScheduler(os.environ["DAGS"], gateway=os.environ["GATEWAY"], secret="env:SHOP_KEY", standalone=True)'
-    changed = (
-        (line, other),
-        ("CronScheduler, ServiceBuilder", "AirflowScheduler, ServiceBuilder"),
-        ("*/5 * * * *", "* * * * *"),
-    )
-    for before, after in changed:
+    given = 'os.environ["DAGS"], gateway=os.environ["GATEWAY"], secret="env:SHOP_KEY", standalone=True'
+    changed = {
+        line: f"scheduler=AirflowScheduler({given})", "import App, Context, Cron, CronScheduler":
+        "import AirflowScheduler, App, Context, Cron", "*/5 * * * *": "* * * * *",
+    }  # fmt: skip
+    for before, after in changed.items():
         text = text.replace(before, after)
     made = house(station, station.folder / "billing", "billing", text)
     try:

@@ -13,8 +13,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from purista.auth.secret import Secret
-from purista.schedulers import remote as module
 from purista.cli.main import main
+from purista.schedulers import remote as module
 from purista.schedulers.remote import Remote, RemoteFault, remote_of
 from tests.gateway.http.door import KEY, OLD, secret
 

@@ -168,10 +168,10 @@ def path_of(key: str, operation: str) -> str:
 
 
 def remote_of(
-    url: str, secret: str | None, token: str | None, now: Callable[[], int], environ: Mapping[str, str] | None = None
+    url: str, secret: str | None, token: str | None, now: Callable[[], int], variables: Mapping[str, str] | None = None
 ) -> tuple[Remote, Sequence[str]]:
-    """The gateway at an address, and warnings. ``secret`` and ``token`` are references; those to an environment are looked
-    up in ``environ`` (default: this process's).
+    """The gateway at an address, and warnings. ``secret`` and ``token`` are references; ``env:NAME`` is looked up in
+    ``variables`` (default: this process's own).
 
     :raises RemoteFault: an address that is none, both or neither credential, or a token that would travel in the open.
     """
@@ -181,7 +181,7 @@ def remote_of(
             "expected --secret or --token with --gateway, got both or neither; write --secret file:/path/to/secret"
         )
     try:
-        one = read_secret(secret or token or "", environ)
+        one = read_secret(secret or token or "", variables)
         if secret is not None:
             key_of(one)
     except InvalidSecret as error:

@@ -83,12 +83,12 @@ def remote_for(gateway: str, secret: str | None, token: str | None) -> Remote:
 
     :raises RemoteFault: a reference leads nowhere.
     """
-    environ: dict[str, str] | None = None
+    variables: dict[str, str] | None = None
     reference = secret or token or ""
     if reference.startswith(CONNECTION):
-        environ = {"CONNECTION": _password(reference.removeprefix(CONNECTION))}
+        variables = {"CONNECTION": _password(reference.removeprefix(CONNECTION))}
         secret, token = ("env:CONNECTION", None) if secret else (None, "env:CONNECTION")
-    return remote_of(gateway, secret, token, SystemClock().now, environ)[0]
+    return remote_of(gateway, secret, token, SystemClock().now, variables)[0]
 
 
 def _password(connection: str) -> str:

@@ -86,12 +86,20 @@ def tasks(asked: list) -> list:
     return [ended(*one) for one in asked]
 
 
-def ended(entry: dict, facts: dict, own: bool) -> list:
+def messages(asked: list) -> list:
+    """The same for tasks that call over a broker."""
+    return [ended(entry, facts, None) for entry, facts, _ in asked]
+
+
+def ended(entry: dict, facts: dict, own: bool | None) -> list:
     from types import SimpleNamespace
 
     from purista.schedulers.airflow import build, standalone
 
+    if own is None:
+        from purista.airflow import build
     (dag,) = (standalone.build if own else build)([entry]).values()
+    facts = dict(facts)
     when = {name: from_timestamp(at) for name, at in facts.pop("at").items()}
     run = SimpleNamespace(**{"conf": {}, "logical_date": None, **facts, **when})
     try:
@@ -120,7 +128,7 @@ def factory(asked: dict) -> list:
     return sorted(made(**asked))
 
 
-ACTS = {"runs": runs, "first": first, "tasks": tasks, "waits": waits, "factory": factory}
+ACTS = {"runs": runs, "first": first, "tasks": tasks, "messages": messages, "waits": waits, "factory": factory}
 
 if __name__ == "__main__":
     act = sys.argv[1]

@@ -64,12 +64,18 @@ class AirflowDialect:
         made: dict[str, Any] = {
             "dag": name, "schedule": schedule.key, "description": schedule.description[:WORDS],
             "tags": tags(owner.environment, owner.service), "timetable": line.timetable, "exact": line.exact,
-            "gateway": here.gateway, "token" if here.bearer else "secret": here.credential, "since": here.since,
+            "since": here.since, **self._called(),
         }  # fmt: skip
         if here.wait:
             made["wait"] = True
         made |= {bound: at for bound, at in (("start", line.start), ("end", line.end)) if at is not None}
         return Entry(name, (schedule.key,), body_of(made), digest_of(made))
+
+    def _called(self) -> dict[str, str]:
+        """Where gateways are, and what proves who calls."""
+        here = self.place
+        proof = {"token" if here.bearer else "secret": here.credential} if here.credential else {}
+        return {**({"broker": here.broker, "group": here.group} if here.broker else {"gateway": here.gateway}), **proof}
 
     def _lines(self, schedule: Schedule, findings: list[Finding]) -> Sequence[Line]:
         def say(code: str, severity: Severity, message: str) -> None:

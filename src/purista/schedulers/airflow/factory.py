@@ -5,14 +5,15 @@ Airflow runs such a file every half minute, so little is imported and nothing is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-__all__ = ["build", "dags"]
+__all__ = ["TASK", "build", "build_with", "dags"]
 
 CALLS_AT_ONCE = 16
 """Runs of one DAG side by side. A call is over in a second; one that hangs must not hold up the next."""
@@ -48,25 +49,23 @@ def dags(
     place = placed(called, secret, None if secret else token, wait=wait)
     dialect = AirflowDialect(place)
     compiled = [dialect.compile(owner, schedules) for owner, schedules in owners_of(manifest, environment)]
-    return _made(entry.body for one in compiled for entry in one.entries)
-
-
-def _made(bodies: Any) -> dict[str, DAG]:
-    import json  # noqa: PLC0415
-
-    return build([json.loads(body) for body in bodies])
+    return build([json.loads(entry.body) for one in compiled for entry in one.entries])
 
 
 def build(entries: Sequence[Mapping[str, Any]]) -> dict[str, DAG]:
     """One DAG for each entry, by their ids."""
-    return {entry["dag"]: _dag(entry) for entry in entries}
+    return build_with(entries, _task)
 
 
-def _dag(entry: Mapping[str, Any]) -> DAG:
+def build_with(entries: Sequence[Mapping[str, Any]], task: Callable[[Mapping[str, Any], DAG], None]) -> dict[str, DAG]:
+    """The same, with tasks of another kind."""
+    return {entry["dag"]: _dag(entry, task) for entry in entries}
+
+
+def _dag(entry: Mapping[str, Any], task: Callable[[Mapping[str, Any], DAG], None]) -> DAG:
     from airflow.sdk import DAG  # noqa: PLC0415 - Airflow is there where this is called
 
-    from purista.schedulers.airflow.operator import PuristaCall  # noqa: PLC0415 - imports Airflow
-    from purista.schedulers.airflow.timetable import ContractTimetable  # noqa: PLC0415
+    from purista.schedulers.airflow.timetable import ContractTimetable  # noqa: PLC0415 - imports Airflow
 
     since = entry.get("since")
     made = DAG(
@@ -74,8 +73,14 @@ def _dag(entry: Mapping[str, Any]) -> DAG:
         start_date=None if since is None else datetime.fromtimestamp(since, UTC), catchup=False,
         max_active_runs=CALLS_AT_ONCE, is_paused_upon_creation=False,
     )  # fmt: skip
+    task(entry, made)
+    return made
+
+
+def _task(entry: Mapping[str, Any], dag: DAG) -> None:
+    from purista.schedulers.airflow.operator import PuristaCall  # noqa: PLC0415 - imports Airflow
+
     PuristaCall(
-        task_id="call", dag=made, schedule=entry["schedule"], gateway=entry["gateway"], secret=entry.get("secret"),
+        task_id="call", dag=dag, schedule=entry["schedule"], gateway=entry["gateway"], secret=entry.get("secret"),
         token=entry.get("token"), exact=entry["exact"], wait=entry.get("wait", False), **TASK,
     )  # fmt: skip
-    return made

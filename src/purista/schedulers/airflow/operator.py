@@ -14,7 +14,7 @@ from purista.schedulers.airflow.ingress import Ask, End, Facts, ask_of, judge
 from purista.schedulers.airflow.place import CONNECTION
 from purista.schedulers.remote import Remote, RemoteFault, remote_of
 
-__all__ = ["PuristaCall", "remote_for"]
+__all__ = ["PuristaCall", "facts_of", "remote_for"]
 
 PATIENCE_S = 60.0
 """So long a task itself tries again, as the gateway asks it to; then Airflow does."""
@@ -44,7 +44,7 @@ class PuristaCall(BaseOperator):  # type: ignore[misc]
         :raises AirflowException: nobody answers, or asks to be called again: Airflow tries again.
         :raises AirflowFailException: it is refused: trying again would not help.
         """
-        ask = ask_of(_facts(context, exact=self.exact))
+        ask = ask_of(facts_of(context, exact=self.exact))
         try:
             remote = remote_for(self.gateway, self.secret, self.token)
         except RemoteFault as error:
@@ -97,7 +97,8 @@ def _password(connection: str) -> str:
     return Connection.get(connection).password or ""
 
 
-def _facts(context: Mapping[str, Any], *, exact: bool) -> Facts:
+def facts_of(context: Mapping[str, Any], *, exact: bool) -> Facts:
+    """What a task's context says of its run."""
     run = context["dag_run"]
     kind = str(getattr(run.run_type, "value", run.run_type))
     force = isinstance(run.conf, Mapping) and run.conf.get("force") is True

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from purista.errors import DeclarationError
-from purista.schedulers.gateways import gateway_arguments
+from purista.schedulers.gateways import REFERENCES, gateway_arguments
 from purista.schedulers.remote import is_here
 
-__all__ = ["CONNECTION", "Place", "placed"]
+__all__ = ["CONNECTION", "Place", "over_broker", "placed"]
 
 YEAR = 31_556_952
 CONNECTION = "connection:"
@@ -22,9 +22,11 @@ class Place:
     """``credential`` is a reference (``env:…``, ``file:…``, ``connection:ID`` of an Airflow Connection whose password it is) to
     what signs calls, or with ``bearer`` to a token.
 
-    ``standalone``: files that need nothing of ours beside Airflow, with Airflow's own timetables. ``wait``: a task waits,
-    deferred, until the run has ended. ``now`` and the horizon (epoch seconds, years) say for which years changes of clocks are
-    repaired; ``since`` is from when DAGs call, None for those that Airflow sees for the first time and nobody wrote down when.
+    ``broker`` is a reference to the address of a broker over which ``group`` of gateways is asked instead of ``gateway``;
+    ``credential`` then may be empty. ``standalone``: files that need nothing of ours beside Airflow, with Airflow's own
+    timetables. ``wait``: a task waits, deferred, until the run has ended. ``now`` and the horizon (epoch seconds, years)
+    say for which years changes of clocks are repaired; ``since`` is from when DAGs call, None for those that Airflow sees
+    for the first time and nobody wrote down when.
     """
 
     gateway: str
@@ -34,6 +36,8 @@ class Place:
     since: int | None = None
     standalone: bool = False
     wait: bool = False
+    broker: str = ""
+    group: str = "default"
     horizon_years: int = 5
 
     def __post_init__(self) -> None:
@@ -49,7 +53,9 @@ class Place:
         return self.now + self.horizon_years * YEAR
 
 
-def placed(gateway: str, secret: str | None, token: str | None, **options: bool) -> Place:
+def placed(
+    gateway: str, secret: str | None, token: str | None, *, standalone: bool = False, wait: bool = False
+) -> Place:
     """A place, checked.
 
     :raises DeclarationError: no address, both credentials or none, or a secret itself in place of its reference.
@@ -73,4 +79,21 @@ def placed(gateway: str, secret: str | None, token: str | None, **options: bool)
         raise DeclarationError(
             "expected an https:// gateway with token=, got http://: anybody on the way could read and use it"
         )
-    return Place(gateway, reference, bearer=token is not None, **options)
+    return Place(gateway, reference, bearer=token is not None, standalone=standalone, wait=wait)
+
+
+def over_broker(broker: str, secret: str | None, group: str) -> Place:
+    """A place whose DAGs call over a broker, checked.
+
+    :raises DeclarationError: an address or a secret itself in place of its reference.
+    """
+    for what, text in (("broker", broker), ("secret", secret)):
+        known = REFERENCES if what == "secret" else (*REFERENCES, CONNECTION)
+        if text is not None and not text.startswith(known):
+            # What it says is not repeated: it may hold a password.
+            raise DeclarationError(
+                f"{what}: expected a reference, got something else; write {what}='env:PURISTA_BROKER'"
+            )
+    if not _CONNECTION_ID.fullmatch(group):
+        raise DeclarationError(f"group: expected letters, digits, dots and dashes, got {group[:60]!a}")
+    return Place("", secret or "", broker=broker, group=group)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from purista.errors import DeclarationError
 from purista.schedulers.airflow.control import AirflowControl
 from purista.schedulers.airflow.dialect import AirflowDialect
-from purista.schedulers.airflow.place import Place, placed
+from purista.schedulers.airflow.place import Place, over_broker, placed
 
 __all__ = ["AirflowScheduler"]
 
@@ -20,7 +21,11 @@ class AirflowScheduler:
     workers find it: ``env:NAME``, ``file:/path`` or ``connection:ID``, an Airflow Connection whose password it is. purista
     is installed beside Airflow, and its timetable is the contract's own rule; ``standalone=True`` writes files that need
     nothing but Airflow. ``wait=True`` lets tasks wait, deferred, for the run's end; it needs ``token`` with the scope
-    ``history``."""
+    ``history``.
+
+    ``broker`` in place of ``gateway`` is a reference to an ``amqp://`` or ``nats://`` address over which ``group`` of gateways
+    is asked, signed with ``secret`` where they have a ``PURISTA_PERMIT_SECRET``.
+    """
 
     name = "airflow"
 
@@ -28,14 +33,25 @@ class AirflowScheduler:
         self,
         dags: str | Path,
         *,
-        gateway: str,
+        gateway: str | None = None,
+        broker: str | None = None,
         secret: str | None = None,
         token: str | None = None,
         standalone: bool = False,
         wait: bool = False,
+        group: str = "default",
     ) -> None:
         self.directory = Path(dags)
-        self.place: Place = placed(gateway, secret, token, standalone=standalone, wait=wait)
+        if (gateway is None) == (broker is None) or (broker is not None and (token is not None or standalone or wait)):
+            raise DeclarationError(
+                "expected gateway='https://…' with secret= or token=, or broker='env:PURISTA_BROKER' without token, standalone "
+                "and wait"
+            )
+        self.place: Place = (
+            over_broker(broker, secret, group)
+            if broker is not None
+            else placed(gateway or "", secret, token, standalone=standalone, wait=wait)
+        )
 
     @property
     def dialect(self) -> AirflowDialect:

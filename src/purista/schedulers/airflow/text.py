@@ -27,6 +27,7 @@ from purista.schedulers.airflow import build
 
 globals().update(build(ENTRIES))
 """
+BROKER = LIBRARY.replace("purista.schedulers.airflow", "purista.airflow")
 _NAMED = re.compile(r"[^A-Za-z0-9_]+")
 TAG_LIMIT = 100
 
@@ -71,7 +72,8 @@ def file_name(owner: Owner) -> str:
 def file_text(owner: Owner, entries: Sequence[Mapping[str, Any]], *, standalone: bool) -> str:
     """The whole file. Its first words name Airflow and DAGs: it passes over files that do not."""
     lines = "".join(f"    {dict(entry)!a},\n" for entry in entries)
-    program = _standalone() if standalone else LIBRARY
+    over = BROKER if any("broker" in entry for entry in entries) else LIBRARY
+    program = _standalone() if standalone else over
     rest = (
         f'"""Airflow DAGs of purista, one for each schedule of a service. Written by purista: edits are lost."""\n\n'
         f"ENTRIES = [\n{lines}]\n\n{program}"

@@ -36,7 +36,7 @@ def until(found: Callable[[], _T | None], what: str, said: Callable[[], str] = s
         answer = found()
         if answer:
             return answer
-        time.sleep(0.25)
+        time.sleep(1)  # each look is a process or a request: the machine is Airflow's
     return pytest.fail(f"{what}: not within {patience:g} s\n{said()}")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from purista.recurrence import OneShot as OneShot
     from purista.recurrence import Recurrence as Recurrence
     from purista.schedulers.cron import CronScheduler as CronScheduler
+    from purista.schedulers.gcp import GcpScheduler as GcpScheduler
     from purista.schedulers.kubernetes import KubernetesScheduler as KubernetesScheduler
     from purista.schedulers.systemd import SystemdScheduler as SystemdScheduler
     from purista.service.builder import ServiceBuilder as ServiceBuilder
@@ -34,6 +35,7 @@ _HOME = {
     "Cron": "purista.recurrence",
     "CronScheduler": "purista.schedulers.cron",
     "DefaultEventBridge": "purista.embedded",
+    "GcpScheduler": "purista.schedulers.gcp",
     "HandlerError": "purista.errors",
     "Interval": "purista.recurrence",
     "KubernetesScheduler": "purista.schedulers.kubernetes",
@@ -46,9 +48,9 @@ _HOME = {
 }
 
 __all__ = [
-    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval",
-    "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler",
-    "__version__",
+    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "GcpScheduler", "HandlerError",
+    "Interval", "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder",
+    "SystemdScheduler", "__version__",
 ]  # fmt: skip
 
 

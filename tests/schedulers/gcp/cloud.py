@@ -91,11 +91,14 @@ class Cloud:
             if OURS[method] not in self.rights:
                 permission = f"cloudscheduler.jobs.{OURS[method]}"
                 await context.abort(
-                    grpc.StatusCode.PERMISSION_DENIED, f'The principal lacks IAM permission "{permission}" for the resource'
+                    grpc.StatusCode.PERMISSION_DENIED,
+                    f'The principal lacks IAM permission "{permission}" for the resource',
                 )
             if method in WRITES and self.writes_left is not None:
                 if not self.writes_left:
-                    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "Quota exceeded for 'Write requests per minute'")
+                    await context.abort(
+                        grpc.StatusCode.RESOURCE_EXHAUSTED, "Quota exceeded for 'Write requests per minute'"
+                    )
                 self.writes_left -= 1
             return await act(request, context)
 
@@ -127,7 +130,14 @@ class Cloud:
         old = await self._get(request.job, context)
         new = Job(old)
         paths = list(request.update_mask.paths)
-        if not paths or set(paths) & {"name", "state", "status", "schedule_time", "user_update_time", "last_attempt_time"}:
+        if not paths or set(paths) & {
+            "name",
+            "state",
+            "status",
+            "schedule_time",
+            "user_update_time",
+            "last_attempt_time",
+        }:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"update_mask: {paths}")
         for path in paths:
             setattr(new, path, getattr(request.job, path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -41,7 +41,11 @@ def compiled(*names: str, hour: int = 5, owner: Owner = OWNER, **options: Any) -
 
 def stranger(name: str = "theirs", **fields: Any) -> Job:
     return Job(
-        name=f"{PARENT}/jobs/{name}", schedule="every 5 minutes", description="not ours", state=Job.State.ENABLED, **fields
+        name=f"{PARENT}/jobs/{name}",
+        schedule="every 5 minutes",
+        description="not ours",
+        state=Job.State.ENABLED,
+        **fields,
     )
 
 
@@ -105,15 +109,14 @@ async def test_a_name_of_somebody_else_is_never_taken_over(cloud: Cloud, already
 async def test_an_edit_by_hand_is_drift_and_taken_back(cloud: Cloud) -> None:
     live, wanted = control(cloud), compiled("a", target=DOOR)
     await live.apply(OWNER, wanted)
-    (job,) = cloud.jobs.values()
-    for change in (
-        lambda: setattr(job, "time_zone", "Europe/Paris"),
-        lambda: setattr(job.retry_config, "retry_count", 1),
-        lambda: job.http_target.headers.update({"X-Extra": "1"}),
-        lambda: setattr(job.http_target.oidc_token, "audience", "https://elsewhere.example.com"),
-    ):
-        (job,) = cloud.jobs.values()
-        change()
+    edits: list[Callable[[Job], object]] = [
+        lambda job: setattr(job, "time_zone", "Europe/Paris"),
+        lambda job: setattr(job.retry_config, "retry_count", 1),
+        lambda job: job.http_target.headers.update({"X-Extra": "1"}),
+        lambda job: setattr(job.http_target.oidc_token, "audience", "https://elsewhere.example.com"),
+    ]
+    for edit in edits:
+        edit(*cloud.jobs.values())
         assert [entry.digest for entry in await live.list(OWNER)] == [None]
         assert (await live.apply(OWNER, wanted)).updated == 1
         assert [entry.digest for entry in await live.list(OWNER)] == [wanted.entries[0].digest]
@@ -168,9 +171,7 @@ async def test_preflight_says_what_would_stop_an_apply(cloud: Cloud) -> None:
 
 
 async def test_what_the_service_calls_invalid_is_not_repeated(cloud: Cloud) -> None:
-    cloud.wrong = lambda method, request: (
-        (grpc.StatusCode.INVALID_ARGUMENT, "bad") if method == "CreateJob" else None
-    )
+    cloud.wrong = lambda method, request: (grpc.StatusCode.INVALID_ARGUMENT, "bad") if method == "CreateJob" else None
     with pytest.raises(RegistrationError, match=r"did not take it \(create, INVALID_ARGUMENT\): bad"):
         await control(cloud).apply(OWNER, compiled("a", target=DOOR))
     assert cloud.writes() == ["CreateJob"]

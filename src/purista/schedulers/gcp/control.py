@@ -1,8 +1,8 @@
 """The owner's jobs in a location: listed in pages, told by the mark in their description, written, read back.
 
-LIST has no filter and returns whole jobs, so one pass over its pages tells everything: what is ours, whether somebody edited it,
-whose a name is, and how many jobs there are. The API has no compare-and-set: the last one who writes wins, and all replicas of
-one revision write the same.
+LIST has no filter and returns whole jobs, so one pass over its pages tells everything: what is ours, whether somebody edited
+it, whose a name is, and how many jobs there are. The API has no compare-and-set: the last one who writes wins, and all replicas
+of one revision write the same.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ __all__ = ["Connect", "GcpControl", "in_reach"]
 PAGE = 500
 AT_ONCE = 8
 TRIES = 9
-TIMEOUT_S = 20.0
-"""Of one attempt. The client's own repetition, ten minutes of it, is switched off: ours is bounded and says why."""
+ONCE: Mapping[str, Any] = {"retry": None, "timeout": 20.0}
+"""One attempt of so many seconds. The client's own repetition, ten minutes of it, is switched off: ours is bounded, and says why."""
 LONGEST_PAUSE_S = 30.0
 STOPPED = frozenset({"PAUSED", "DISABLED"})
 MASK = ("description", "schedule", "time_zone", "retry_config")
@@ -115,15 +115,15 @@ class GcpControl:
         finally:
             await client.transport.close()
 
-    async def _all(self, client: CloudSchedulerAsyncClient) -> list[Found]:
+    async def _all(self, client: CloudSchedulerAsyncClient) -> Sequence[Found]:
         """Every job of the location, whosever it is."""
 
-        async def read() -> list[Found]:
+        async def read() -> Sequence[Found]:
             request = {"parent": self._parent, "page_size": PAGE}
-            pages = await client.list_jobs(request=request, retry=None, timeout=TIMEOUT_S)
+            pages = await client.list_jobs(request=request, **ONCE)
             return [_plain(one) async for one in pages]
 
-        found: list[Found] = await self._asked("list", read)
+        found: Sequence[Found] = await self._asked("list", read)
         return found
 
     def _check_room(
@@ -137,8 +137,8 @@ class GcpControl:
         after = len(foreign) + len(before.keys() | wanted.keys())
         if after > self._quota and wanted.keys() - before.keys():
             raise RegistrationError(
-                f"{after} jobs would be more than the {self._quota} that {self._parent} takes, {len(foreign)} of them not of this "
-                "service: nothing was written; ask Google for a larger quota and write job_quota="
+                f"{after} jobs would be more than the {self._quota} that {self._parent} takes, {len(foreign)} of them not "
+                "of this service: nothing was written; ask Google for a larger quota and write job_quota="
             )
 
     async def _write(
@@ -155,15 +155,14 @@ class GcpControl:
     async def _created(self, client: CloudSchedulerAsyncClient, entry: Entry) -> bool:
         """False: another replica was faster."""
         job = _job(entry.body)
-
-        def create() -> Awaitable[Any]:
-            return client.create_job(parent=self._parent, job=job, retry=None, timeout=TIMEOUT_S)
-
-        return await self._asked("create", create, instead="ALREADY_EXISTS") is not None
+        made = await self._asked(
+            "create", lambda: client.create_job(parent=self._parent, job=job, **ONCE), instead="ALREADY_EXISTS"
+        )
+        return made is not None
 
     async def _twin(self, client: CloudSchedulerAsyncClient, name: str, owner: Owner) -> LiveEntry:
         full = f"{self._parent}/jobs/{name}"
-        found = _plain(await self._asked("get", lambda: client.get_job(name=full, retry=None, timeout=TIMEOUT_S)))
+        found = _plain(await self._asked("get", lambda: client.get_job(name=full, **ONCE)))
         if not _ours([found], owner):
             raise RegistrationError(f"job {name} does not carry our mark: it is left alone; rename or delete it")
         return _entry(found)
@@ -174,21 +173,13 @@ class GcpControl:
         job = _job(entry.body)
         over_http = "httpTarget" in json.loads(entry.body)
         mask = FieldMask(paths=[*MASK, *(("http_target", "attempt_deadline") if over_http else ("pubsub_target",))])
-
-        def update() -> Awaitable[Any]:
-            return client.update_job(job=job, update_mask=mask, retry=None, timeout=TIMEOUT_S)
-
-        after = _plain(await self._asked("update", update))
+        after = _plain(await self._asked("update", lambda: client.update_job(job=job, update_mask=mask, **ONCE)))
         if before.paused and after.get("state") not in STOPPED:  # whether an update ends a pause is not documented
-            await self._asked("pause", lambda: client.pause_job(name=job.name, retry=None, timeout=TIMEOUT_S))
+            await self._asked("pause", lambda: client.pause_job(name=job.name, **ONCE))
 
     async def _remove(self, client: CloudSchedulerAsyncClient, name: str) -> None:
         full = f"{self._parent}/jobs/{name}"
-
-        def remove() -> Awaitable[Any]:
-            return client.delete_job(name=full, retry=None, timeout=TIMEOUT_S)
-
-        await self._asked("delete", remove, instead="NOT_FOUND")
+        await self._asked("delete", lambda: client.delete_job(name=full, **ONCE), instead="NOT_FOUND")
 
     async def _check(self, client: CloudSchedulerAsyncClient, owner: Owner, wanted: Mapping[str, Entry]) -> None:
         live = {one.name: one.digest for one in map(_entry, _ours(await self._all(client), owner))}
@@ -196,8 +187,8 @@ class GcpControl:
                        if name not in wanted or live.get(name) != wanted[name].digest)  # fmt: skip
         if wrong:
             raise RegistrationMismatch(
-                f"{len(wrong)} jobs are not what was written, the first {wrong[0]}: does something else change them (Terraform, "
-                "another deployment)?"
+                f"{len(wrong)} jobs are not what was written, the first {wrong[0]}: does something else change them "
+                "(Terraform, another deployment)?"
             )
 
     async def _asked(self, verb: str, ask: Callable[[], Awaitable[_T]], *, instead: str = "") -> _T | Any:

@@ -120,7 +120,11 @@ def _fields(cron: Cron) -> Fields:
         else:
             days = ALL.days
     return Fields(
-        tuple(sorted(cron.minute.values)), tuple(sorted(cron.hour.values)), days, tuple(sorted(cron.month.values)), weekdays
+        tuple(sorted(cron.minute.values)),
+        tuple(sorted(cron.hour.values)),
+        days,
+        tuple(sorted(cron.month.values)),
+        weekdays,
     )
 
 

@@ -85,8 +85,8 @@ class GcpDialect:
         quota = self.place.quota
         if count > quota:
             message = (
-                f"{count} jobs are more than the {quota} that {self.place.location} takes: nothing is written; ask Google for a "
-                "larger quota and write job_quota=, or give some services another location"
+                f"{count} jobs are more than the {quota} that {self.place.location} takes: nothing is written; ask Google "
+                "for a larger quota and write job_quota=, or give some services another location"
             )
             return [Finding("G110", Severity.REFUSED, "", message)]
         if count > OLD_QUOTA:
@@ -99,7 +99,11 @@ class GcpDialect:
             findings.append(Finding(code, severity, schedule.key, message))
 
         if not schedule.enabled_by_default:
-            say("G101", Severity.INFO, "disabled by default: it is called all the same, and its occurrences are decided paused")
+            say(
+                "G101",
+                Severity.INFO,
+                "disabled by default: it is called all the same, and its occurrences are decided paused",
+            )
         rule = schedule.recurrence()
         if rule.next_timestamp(self.place.now - DAY) is None:
             say("G102", Severity.INFO, "never due again: no job is written")
@@ -125,7 +129,9 @@ class GcpDialect:
         target = self.place.target
         if isinstance(target, Topic):
             long = len(key.encode()) > ATTRIBUTE_LIMIT
-            return f"its key is longer than the {ATTRIBUTE_LIMIT} bytes of an attribute; shorten the name" if long else ""
+            return (
+                f"its key is longer than the {ATTRIBUTE_LIMIT} bytes of an attribute; shorten the name" if long else ""
+            )
         long = len(address(target.gateway, key)) > URL_LIMIT
         return f"its address is longer than {URL_LIMIT} characters; shorten the name" if long else ""
 
@@ -135,8 +141,16 @@ class GcpDialect:
         if any(line.repairs for line in lines):
             until = datetime.fromtimestamp(self.place.until, UTC).year
             message = f"what Cloud Scheduler may leave out where clocks change in {rule.timezone} has a job of its own, in UTC"
-            say("G106", Severity.INFO, f"{message}; good until {until} or until the zone changes, registering extends it")
+            say(
+                "G106",
+                Severity.INFO,
+                f"{message}; good until {until} or until the zone changes, registering extends it",
+            )
         if isinstance(rule.expression, Interval | OneShot):
-            say("G107", Severity.INFO, "jobs know neither intervals nor years: covered by calls in UTC, those between are dropped")
+            say(
+                "G107",
+                Severity.INFO,
+                "jobs know neither intervals nor years: covered by calls in UTC, of which some are dropped",
+            )
         if rule.start is not None or rule.end is not None:
             say("G109", Severity.INFO, "start and end: jobs have none; calls before and after are dropped")

@@ -16,7 +16,9 @@ from urllib.parse import quote
 from purista.contract.strict_json import parse
 from purista.errors import ManifestError
 
-__all__ = ["ATTRIBUTE_LIMIT", "SCHEDULE", "SWEEP", "URL_LIMIT", "Message", "Unreadable", "address", "message_of", "pushed"]
+__all__ = [
+    "ATTRIBUTE_LIMIT", "SCHEDULE", "SWEEP", "URL_LIMIT", "Message", "Unreadable", "address", "message_of", "pushed",
+]  # fmt: skip
 
 SCHEDULE, SWEEP = "schedule", "sweep"
 """Names of attributes. A sweep asks for no schedule: it finishes what calls began, and finds what nobody called for."""
@@ -70,14 +72,14 @@ def pushed(body: bytes, subscriptions: frozenset[str]) -> Message:
     message = envelope.get("message") if isinstance(envelope, dict) else None
     if not isinstance(message, dict):
         raise Unreadable("expected a message in its envelope: is payload unwrapping switched on?")
-    id = _text(message.get("messageId", message.get("message_id")))[:LONGEST_ID]
+    name = _text(message.get("messageId", message.get("message_id")))[:LONGEST_ID]
     if envelope.get("subscription") not in subscriptions:
-        raise Unreadable("expected a subscription that the configuration names", id)
+        raise Unreadable("expected a subscription that the configuration names", name)
     attributes = message.get("attributes") or {}
     if not isinstance(attributes, dict) or not all(isinstance(value, str) for value in attributes.values()):
-        raise Unreadable("expected attributes that are texts", id)
-    _decoded(message.get("data", ""), id)
-    return message_of(id, attributes)
+        raise Unreadable("expected attributes that are texts", name)
+    _decoded(message.get("data", ""), name)
+    return message_of(name, attributes)
 
 
 def _text(value: Any) -> str:

@@ -26,7 +26,9 @@ class Topic:
 
     def __post_init__(self) -> None:
         if not _TOPIC.fullmatch(self.name) or self.name.startswith("goog"):
-            raise DeclarationError(f"topic: expected the topic's name alone, got {self.name[:80]!a}; write topic='purista'")
+            raise DeclarationError(
+                f"topic: expected the topic's name alone, got {self.name[:80]!a}; write topic='purista'"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class Door:
                 "service_account='scheduler@my-project.iam.gserviceaccount.com'"
             )
         if not self.audience or not self.audience.isprintable():
-            raise DeclarationError("audience: expected what the gateway's configuration says, got nothing that can be one")
+            raise DeclarationError(
+                "audience: expected what the gateway's configuration says, got nothing that can be one"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,9 @@ class Place:
 
     def __post_init__(self) -> None:
         if not _PROJECT.fullmatch(self.project):
-            raise DeclarationError(f"project: expected a project's id, got {self.project[:80]!a}; write project='my-project'")
+            raise DeclarationError(
+                f"project: expected a project's id, got {self.project[:80]!a}; write project='my-project'"
+            )
         if not _LOCATION.fullmatch(self.location):
             raise DeclarationError(
                 f"location: expected a location, got {self.location[:80]!a}; write location='europe-west3'"

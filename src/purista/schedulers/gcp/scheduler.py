@@ -15,11 +15,11 @@ __all__ = ["GcpScheduler"]
 class GcpScheduler:
     """Jobs of Cloud Scheduler, given to an event bridge: ``AmqpBridge(url, ledger=…, scheduler=GcpScheduler(…))``.
 
-    With ``topic`` jobs publish to that Pub/Sub topic of ``project``; ``purista serve`` takes its messages by push, or ``purista
-    gcp pull`` fetches them. With ``gateway`` and ``service_account`` they call ``purista serve`` over HTTP, with a token of that
-    account for ``audience`` (the gateway's address, if not said). ``retries`` and ``deadline_s`` bound a job's own repetitions
-    and how long it waits for an answer; ``job_quota`` is how many jobs the location takes, whoever made them. ``connect`` opens
-    a client with other credentials than the application's default ones.
+    With ``topic`` jobs publish to that Pub/Sub topic of ``project``; ``purista serve`` takes its messages by push, or
+    ``purista gcp pull`` fetches them. With ``gateway`` and ``service_account`` they call ``purista serve`` over HTTP, with a
+    token of that account for ``audience`` (the gateway's address, if not said). ``retries`` and ``deadline_s`` bound a job's
+    own repetitions and how long it waits for an answer; ``job_quota`` is how many jobs the location takes, whoever made them.
+    ``connect`` opens a client with other credentials than the application's default ones.
     """
 
     name = "gcp"

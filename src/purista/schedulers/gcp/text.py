@@ -71,7 +71,9 @@ def _description(owner: Owner, key: str | None, digest: str) -> str:
     """For people in front, cut where it must be; the mark at the end is whole."""
     mark = f"[purista owner={owner_mark(owner)} digest={digest}]"
     what = f"sweep of {owner.service}" if key is None else key
-    words = "".join(c if c.isprintable() else "?" for c in f"{what} ({owner.environment}). Made by purista; edit the code.")
+    words = "".join(
+        c if c.isprintable() else "?" for c in f"{what} ({owner.environment}). Made by purista; edit the code."
+    )
     return f"{words[: DESCRIPTION_LIMIT - len(mark) - 1]} {mark}"
 
 

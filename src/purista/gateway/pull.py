@@ -1,0 +1,118 @@
+"""Messages of a Pub/Sub subscription, fetched: for a gateway that nobody reaches from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from purista.errors import InvalidGateway, MissingExtra
+from purista.gateway.gateway import Gateway
+from purista.gateway.pubsub import Outcome, heard, rejected
+from purista.schedulers.gcp.ingress import Unreadable, message_of
+
+if TYPE_CHECKING:
+    from google.pubsub_v1 import SubscriberAsyncClient
+
+__all__ = ["Connect", "Puller", "in_reach"]
+
+log = logging.getLogger("purista.gateway.pubsub")
+AT_ONCE = 100
+WAIT_S = 30.0
+"""So long the service is asked to hold an empty answer back."""
+TIMEOUT_S = 20.0
+LONGEST_PAUSE_S = 60.0
+EMPTY = frozenset({"DEADLINE_EXCEEDED"})
+"""Nothing came while we waited."""
+LASTING = frozenset({"PERMISSION_DENIED", "NOT_FOUND", "INVALID_ARGUMENT", "UNAUTHENTICATED"})
+Connect = Callable[[], "SubscriberAsyncClient"]
+
+
+def in_reach() -> SubscriberAsyncClient:
+    """With the application's default credentials.
+
+    :raises MissingExtra: google-cloud-pubsub is not installed.
+    """
+    try:
+        from google.pubsub_v1 import SubscriberAsyncClient  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise MissingExtra("fetching messages from Pub/Sub", "gcp") from None
+    return SubscriberAsyncClient()
+
+
+class Puller:
+    """Fetches, decides, acknowledges, until it is told to stop. Several at once share the messages.
+
+    ``subscription`` is ``projects/P/subscriptions/S``; whoever may publish to its topic may call for every schedule.
+    """
+
+    def __init__(
+        self, gateway: Gateway, subscription: str, *, connect: Connect = in_reach,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep, wait_s: float = WAIT_S,
+    ) -> None:  # fmt: skip
+        self._gateway, self._subscription, self._connect = gateway, subscription, connect
+        self._pause, self._wait = pause, wait_s
+
+    async def run(self, stop: Awaitable[object]) -> None:
+        """Until ``stop`` is done. What was fetched by then is decided and acknowledged.
+
+        :raises InvalidGateway: the subscription is not there, or may not be read; the message names the permission.
+        """
+        client, stopping = self._connect(), asyncio.ensure_future(stop)
+        failures = 0
+        try:
+            while not stopping.done():
+                pulling = asyncio.ensure_future(self._pulled(client))
+                await asyncio.wait({pulling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not pulling.done():
+                    pulling.cancel()  # what the service has just sent comes again
+                    await asyncio.wait({pulling})
+                    return
+                failures = 0 if pulling.result() else failures + 1
+                if failures:
+                    await self._pause(min(LONGEST_PAUSE_S, 0.5 * 2 ** min(failures, 10)))
+        finally:
+            stopping.cancel()
+            await client.transport.close()
+
+    async def _pulled(self, client: SubscriberAsyncClient) -> bool:
+        """One round. False: the service could not be reached, or the ledger could decide nothing."""
+        from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - an extra
+
+        request: dict[str, Any] = {"subscription": self._subscription, "max_messages": AT_ONCE}
+        try:
+            answer = await client.pull(request=request, retry=None, timeout=self._wait)
+            outcomes = await asyncio.gather(*(self._heard(one.message) for one in answer.received_messages))
+            pairs = list(zip((one.ack_id for one in answer.received_messages), outcomes, strict=True))
+            await self._settle(client, [ack for ack, outcome in pairs if outcome is not Outcome.AGAIN])
+        except GoogleAPICallError as error:
+            return self._failed(error)
+        return not pairs or any(outcome is not Outcome.AGAIN for _, outcome in pairs)
+
+    async def _heard(self, message: Any) -> Outcome:
+        source = f"pubsub:{self._subscription.rpartition('/')[2]}"[:100]
+        try:
+            asked = message_of(message.message_id, dict(message.attributes))
+        except Unreadable as why:
+            return rejected(why, source)
+        return await heard(self._gateway, asked, source=source, allows=lambda _: True)
+
+    async def _settle(self, client: SubscriberAsyncClient, taken: Sequence[str]) -> None:
+        """The others are left alone: their deadline brings them again, which is a pause that nobody has to keep."""
+        if taken:
+            request = {"subscription": self._subscription, "ack_ids": list(taken)}
+            await client.acknowledge(request=request, retry=None, timeout=TIMEOUT_S)
+
+    def _failed(self, error: Any) -> bool:
+        code = getattr(error, "grpc_status_code", None)
+        name = "UNKNOWN" if code is None else str(code.name)
+        if name in EMPTY:
+            return True
+        if name in LASTING:
+            raise InvalidGateway(
+                f"cannot fetch from {self._subscription} ({name}); its account needs pubsub.subscriptions.consume there: "
+                f"{error.message}"
+            ) from error
+        log.warning("cannot fetch from %s: %s", self._subscription, error, extra={"action": "pull_failed"})
+        return False

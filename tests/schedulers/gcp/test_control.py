@@ -73,8 +73,8 @@ async def test_jobs_over_http_too(cloud: Cloud) -> None:
 
 
 async def test_many_are_listed_in_pages(cloud: Cloud) -> None:
-    many = compiled(*(f"s{number}" for number in range(700)))
-    assert (await control(cloud).apply(OWNER, many)).created == 701
+    many = compiled(*(f"s{number}" for number in range(510)))
+    assert (await control(cloud).apply(OWNER, many)).created == 511
     cloud.asked.clear()
     assert (await control(cloud).apply(OWNER, many)).written == 0
     assert cloud.asked == ["ListJobs"] * 2

@@ -28,7 +28,7 @@ PAGE = 500
 AT_ONCE = 8
 TRIES = 9
 ONCE: Mapping[str, Any] = {"retry": None, "timeout": 20.0}
-"""One attempt of so many seconds. The client's own repetition, ten minutes of it, is switched off: ours is bounded, and says why."""
+"""One attempt of so many seconds. The client repeats for ten minutes by itself; that is off: ours is bounded, and says why."""
 LONGEST_PAUSE_S = 30.0
 STOPPED = frozenset({"PAUSED", "DISABLED"})
 MASK = ("description", "schedule", "time_zone", "retry_config")

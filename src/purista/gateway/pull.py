@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from purista.errors import InvalidGateway, MissingExtra
 from purista.gateway.gateway import Gateway
@@ -26,6 +26,7 @@ LONGEST_PAUSE_S = 60.0
 EMPTY = frozenset({"DEADLINE_EXCEEDED"})
 """Nothing came while we waited."""
 LASTING = frozenset({"PERMISSION_DENIED", "NOT_FOUND", "INVALID_ARGUMENT", "UNAUTHENTICATED"})
+_T = TypeVar("_T")
 Connect = Callable[[], "SubscriberAsyncClient"]
 
 
@@ -33,12 +34,19 @@ def in_reach() -> SubscriberAsyncClient:
     """With the application's default credentials.
 
     :raises MissingExtra: google-cloud-pubsub is not installed.
+    :raises InvalidGateway: there are no credentials.
     """
     try:
+        from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415 - an extra
         from google.pubsub_v1 import SubscriberAsyncClient  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         raise MissingExtra("fetching messages from Pub/Sub", "gcp") from None
-    return SubscriberAsyncClient()
+    try:
+        return SubscriberAsyncClient()
+    except DefaultCredentialsError as error:
+        raise InvalidGateway(
+            f"expected Google's application default credentials, got none: {error}; write gcloud auth application-default login"
+        ) from error
 
 
 class Puller:
@@ -63,32 +71,43 @@ class Puller:
         failures = 0
         try:
             while not stopping.done():
-                pulling = asyncio.ensure_future(self._pulled(client))
-                await asyncio.wait({pulling, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not pulling.done():
-                    pulling.cancel()  # what the service has just sent comes again
-                    await asyncio.wait({pulling})
-                    return
-                failures = 0 if pulling.result() else failures + 1
+                received = await _until(stopping, self._fetched(client))
+                well = received is not None and await self._decided(client, received)
+                failures = 0 if well else failures + 1
                 if failures:
-                    await self._pause(min(LONGEST_PAUSE_S, 0.5 * 2 ** min(failures, 10)))
+                    await _until(stopping, self._pause(min(LONGEST_PAUSE_S, 0.5 * 2 ** min(failures, 10))))
         finally:
             stopping.cancel()
             await client.transport.close()
 
-    async def _pulled(self, client: SubscriberAsyncClient) -> bool:
-        """One round. False: the service could not be reached, or the ledger could decide nothing."""
+    async def _fetched(self, client: SubscriberAsyncClient) -> Sequence[Any] | None:
+        """Some messages, or none; None: the service could not be asked."""
         from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - an extra
 
-        request: dict[str, Any] = {"subscription": self._subscription, "max_messages": AT_ONCE}
+        request = {"subscription": self._subscription, "max_messages": AT_ONCE}
         try:
             answer = await client.pull(request=request, retry=None, timeout=self._wait)
-            outcomes = await asyncio.gather(*(self._heard(one.message) for one in answer.received_messages))
-            pairs = list(zip((one.ack_id for one in answer.received_messages), outcomes, strict=True))
-            await self._settle(client, [ack for ack, outcome in pairs if outcome is not Outcome.AGAIN])
+        except GoogleAPICallError as error:
+            return () if self._failed(error) else None
+        found: Sequence[Any] = answer.received_messages
+        return found
+
+    async def _decided(self, client: SubscriberAsyncClient, received: Sequence[Any]) -> bool:
+        """Whether something could be decided, if something came. What is not acknowledged comes again after its deadline, which
+        is a pause that nobody has to keep.
+        """
+        from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - an extra
+
+        outcomes = await asyncio.gather(*(self._heard(one.message) for one in received))
+        pairs = zip(received, outcomes, strict=True)
+        taken = [one.ack_id for one, outcome in pairs if outcome is not Outcome.AGAIN]
+        try:
+            if taken:
+                request = {"subscription": self._subscription, "ack_ids": taken}
+                await client.acknowledge(request=request, retry=None, timeout=TIMEOUT_S)
         except GoogleAPICallError as error:
             return self._failed(error)
-        return not pairs or any(outcome is not Outcome.AGAIN for _, outcome in pairs)
+        return bool(taken) or not received
 
     async def _heard(self, message: Any) -> Outcome:
         source = f"pubsub:{self._subscription.rpartition('/')[2]}"[:100]
@@ -98,13 +117,11 @@ class Puller:
             return rejected(why, source)
         return await heard(self._gateway, asked, source=source, allows=lambda _: True)
 
-    async def _settle(self, client: SubscriberAsyncClient, taken: Sequence[str]) -> None:
-        """The others are left alone: their deadline brings them again, which is a pause that nobody has to keep."""
-        if taken:
-            request = {"subscription": self._subscription, "ack_ids": list(taken)}
-            await client.acknowledge(request=request, retry=None, timeout=TIMEOUT_S)
-
     def _failed(self, error: Any) -> bool:
+        """True: nothing came while we waited.
+
+        :raises InvalidGateway: trying again would not help.
+        """
         code = getattr(error, "grpc_status_code", None)
         name = "UNKNOWN" if code is None else str(code.name)
         if name in EMPTY:
@@ -116,3 +133,14 @@ class Puller:
             ) from error
         log.warning("cannot fetch from %s: %s", self._subscription, error, extra={"action": "pull_failed"})
         return False
+
+
+async def _until(stopping: asyncio.Future[object], work: Awaitable[_T]) -> _T | None:
+    """What comes of the work; None where it is time to stop before. What the service has just sent then comes again."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    return None

@@ -138,7 +138,8 @@ class Puller:
 async def _until(stopping: asyncio.Future[object], work: Awaitable[_T]) -> _T | None:
     """What comes of the work; None where it is time to stop before. What the service has just sent then comes again."""
     task = asyncio.ensure_future(work)
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {task, stopping}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         return task.result()
     task.cancel()

@@ -241,3 +241,11 @@ def test_no_credentials_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     with pytest.raises(RegistrationError, match="application default credentials"):
         in_reach()
+
+
+async def test_what_is_not_said_means_its_default(cloud: Cloud) -> None:
+    """Whether the service returns a duration of nothing, or leaves it out, is no difference."""
+    live, wanted = control(cloud), compiled("a", target=DOOR)
+    cloud.changes = lambda job: Job.pb(job).retry_config.ClearField("max_retry_duration")
+    assert (await live.apply(OWNER, wanted)).created == 1
+    assert (await live.apply(OWNER, wanted)).unchanged == 1

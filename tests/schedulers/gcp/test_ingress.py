@@ -25,7 +25,7 @@ from purista.schedulers.gcp.ingress import Unreadable, message_of, pushed
 from purista.testing import ManualClock
 from tests.auth.issuer import AUDIENCE, EMAIL, Issuer, rsa_key
 from tests.gateway.house import KEY, ms
-from tests.gateway.http.door import Door, door
+from tests.gateway.http.door import TOKEN, Door, bearer, door
 from tests.schedulers.gcp.world import DOOR, OWNER, dialect, schedule
 
 GOOGLE = "https://accounts.google.com"
@@ -234,6 +234,15 @@ async def test_keys_are_kept_and_rotated() -> None:
         google.fault = OSError("down")
         clock.jump(clock.now() + 2 * 3_600_000)
         assert (await push(d, google, kid="k2")).status_code == 503  # nobody knows: it comes again
+
+
+async def test_only_who_may_trigger_may_push(google: Google) -> None:
+    reader = bearer(TOKEN, scopes=[Scope.HISTORY])
+    async with door(credentials=(reader,), config={"subscriptions": frozenset([SUBSCRIPTION])}) as d:
+        d.house.at("10:05")
+        answer = await d.bear(TOKEN, "/pubsub", json=recorded("push-sweep"))
+        assert answer.status_code == 403
+        assert await d.house.decisions() == []
 
 
 async def test_without_subscriptions_there_is_nothing_there(google: Google) -> None:

@@ -21,6 +21,8 @@ AGAIN_MS = 10_000
 async def push(gateway: Gateway, caller: Caller, body: bytes, subscriptions: frozenset[str]) -> Answered:
     """204: decided, or recorded because it will never be right. 503: it shall come again."""
     grant = caller.grant
+    if Scope.TRIGGER not in grant.scopes:
+        return fault(403)
     source = f"pubsub:{grant.id}"
     try:
         message = pushed(body, subscriptions)

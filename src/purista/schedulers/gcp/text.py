@@ -21,6 +21,14 @@ SLUG = 60
 _MARK = re.compile(r"\[purista owner=([0-9a-f]{16}) digest=([0-9a-f]{32})\]\Z")
 _THEIRS = re.compile(r"user-agent|content-length|x-cloudscheduler.*|x-google.*|x-appengine.*", re.IGNORECASE)
 """Headers that Cloud Scheduler sets or replaces itself."""
+RETRIES = {
+    "retryCount": 0,
+    "maxRetryDuration": "0s",
+    "minBackoffDuration": "5s",
+    "maxBackoffDuration": "3600s",
+    "maxDoublings": 5,
+}
+"""What is not said means this."""
 Mark = tuple[str, str]
 """Whose a job is, and the digest of what was written."""
 
@@ -91,7 +99,7 @@ def digest_of(found: Mapping[str, Any]) -> str:
 def meaning(found: Mapping[str, Any]) -> dict[str, Any]:
     """What a job does, of ours or read back, without what Cloud Scheduler adds."""
     kept: dict[str, Any] = {name: found.get(name, "") for name in ("name", "schedule", "timeZone")}
-    kept["retryConfig"] = dict(found.get("retryConfig") or {})
+    kept["retryConfig"] = RETRIES | dict(found.get("retryConfig") or {})
     for name in ("pubsubTarget", "appEngineHttpTarget"):
         if name in found:
             kept[name] = {inner: value for inner, value in found[name].items() if value}

@@ -1,4 +1,7 @@
-"""Writes the two reference pages from the code: ``python docs/_tools/reference.py`` (a test compares them)."""
+"""Writes the reference pages and the tables of who sees to what from the code (a test compares them).
+
+Run: ``python docs/_tools/reference.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from pathlib import Path
 
 import purista
 from purista import errors
+from purista.cli.adapters import ADAPTERS, adapter
+from purista.schedulers.support import Feature
 
 DOCS = Path(__file__).parents[1]
 MADE = "<!-- Made from the code by docs/_tools/reference.py; edit the docstrings instead. -->"
@@ -92,8 +97,39 @@ def _plain(text: str) -> str:
     )
 
 
-PAGES = {"reference-python.md": python_page, "reference-codes.md": codes_page}
+def support_page() -> str:
+    """Every scheduler beside the others."""
+    words = (
+        "What a contract can say, and who sees to it: the scheduler itself (`native`), the gateway, or nobody (`refused`: "
+        "you are told)."
+    )
+    rows = ["| contract | " + " | ".join(ADAPTERS) + " |", "|---" * (len(ADAPTERS) + 1) + "|"]
+    stated = [adapter(name).support for name in ADAPTERS]
+    rows += [f"| {feature} | " + " | ".join(str(one[feature].by) for one in stated) + " |" for feature in Feature]
+    more = "`purista support SCHEDULER` says how, and so does the table on each scheduler's page."
+    return "\n\n".join(["# Who sees to what", MADE, words, "\n".join(rows), more]) + "\n"
+
+
+def with_support(text: str) -> str:
+    """A page with its ``<!-- support: NAME -->`` tables made anew."""
+    return re.sub(
+        r"(<!-- support: (\S+) -->\n).*?(<!-- /support -->)",
+        lambda m: m[1] + _support_rows(m[2]) + m[3],
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def _support_rows(scheduler: str) -> str:
+    stated = adapter(scheduler).support
+    rows = [f"| {feature} | {stated[feature].by} | {_cell(stated[feature].note)} |" for feature in Feature]
+    return "\n".join(["| contract | by | how |", "|---|---|---|", *rows]) + "\n"
+
+
+PAGES = {"support.md": support_page, "reference-python.md": python_page, "reference-codes.md": codes_page}
 
 if __name__ == "__main__":
     for page, made in PAGES.items():
         (DOCS / page).write_text(made(), "utf-8")
+    for path in DOCS.glob("*.md"):
+        path.write_text(with_support(path.read_text("utf-8")), "utf-8")

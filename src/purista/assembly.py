@@ -16,6 +16,7 @@ from purista.bridges.base import Delivered, EventBridge, Health, Subscription
 from purista.clock import Clock, to_iso
 from purista.contract.schedule import Schedule
 from purista.delivery import Closeable, Deliver, Limits
+from purista.errors import SchedulerUnavailable
 from purista.gateway.carrier import Carrier
 from purista.gateway.gateway import Gateway
 from purista.gateway.publishing import Publisher
@@ -25,7 +26,8 @@ from purista.messages import Message, new_id
 from purista.queues.base import QueueBridge
 from purista.recurrence import Recurrence
 from purista.registration.compare import Act, Comparison
-from purista.registration.registrar import Mode, Registered, Registrar, Scheduler
+from purista.registration.later import Later
+from purista.registration.registrar import Mode, Registrar, Scheduler
 from purista.service.invoker import Invoker
 from purista.service.node import Declared
 from purista.settings import Settings
@@ -78,6 +80,7 @@ class Assembly:
         self._mode = Mode(registration or settings.registration)
         self._local_runner = local_runner
         self._runner: Any = None
+        self.later = Later(clock)
         self._users = 0
         self._turn = asyncio.Lock()  # who comes while another opens waits until it is open
 
@@ -126,6 +129,7 @@ class Assembly:
         if self._runner is not None:
             await self._runner.stop(drain=drain)
             self._runner = None
+        await self.later.stop()
         await self.invoker.close()
         await self.queue.stop(drain=drain)
         await self.bridge.stop(drain=drain)
@@ -166,14 +170,30 @@ class Assembly:
             volatile=self.volatile,
         )  # fmt: skip
 
-    async def register(self, declared: Declared) -> Registered:
-        """Write the contracts down and configure the scheduler (see :class:`Registrar`)."""
-        registered = await self.registrar().register(
-            declared.service, declared.version, declared.schedules, declared.subscriptions
-        )
+    async def register(self, declared: Declared) -> None:
+        """Write the contracts down and configure the scheduler (see :class:`Registrar`). A scheduler that is not in reach is
+        tried again in the background: ``later`` says for whom.
+        """
+        comparison = await self.enrol(declared.service, declared.version, declared.schedules, declared.subscriptions)
         if self._runner is not None:
-            self._runner.refresh(_changed(self._here(declared.schedules), registered.comparison))
-        return registered
+            self._runner.refresh(None if comparison is None else _changed(self._here(declared.schedules), comparison))
+
+    async def enrol(
+        self, service: str, version: str, schedules: Sequence[Schedule], subscriptions: Sequence[tuple[str, str]]
+    ) -> Comparison | None:
+        """What :meth:`register` does for somebody else. None: the scheduler is tried again later."""
+
+        async def attempt() -> Comparison:
+            registered = await self.registrar().register(service, version, schedules, subscriptions)
+            return registered.comparison
+
+        name = f"{service}/{version}"
+        self.later.drop(name)
+        try:
+            return await attempt()
+        except SchedulerUnavailable as error:
+            self.later.put(name, attempt, error)
+            return None
 
     async def recover(self) -> None:
         """Decide what was due while nobody called; gaps that ask for consent are named in the log."""

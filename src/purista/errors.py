@@ -25,7 +25,8 @@
     ├── HandlerError                       thrown by handlers: its message and data may be shown to the caller
     ├── UnhandledError                     the caller's side of a handler's unexpected error
     ├── RegistrationError                  the external scheduler could not be configured
-    │   └── RegistrationMismatch           what was read back is not what was written
+    │   ├── RegistrationMismatch           what was read back is not what was written
+    │   └── SchedulerUnavailable           it is not in reach now; trying again may help
     └── UnknownSchedule (KeyError)         no contract for this key
 
 Every message says what was expected, what was got and what to write instead.
@@ -174,6 +175,12 @@ class RegistrationError(PuristaError):
 
 class RegistrationMismatch(RegistrationError):
     """What was read back from the scheduler is not what was written."""
+
+
+class SchedulerUnavailable(RegistrationError):
+    """The external scheduler is not in reach now, or overloaded: trying again may help. A starting service goes on and tries
+    again in the background.
+    """
 
 
 class UnknownSchedule(PuristaError, KeyError):

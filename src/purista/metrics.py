@@ -12,7 +12,7 @@ from typing import Any
 
 from purista.errors import DeclarationError, MissingExtra
 
-__all__ = ["CONTENT_TYPE", "add", "enable", "listening", "text", "worked"]
+__all__ = ["CONTENT_TYPE", "add", "enable", "listening", "standing", "text", "worked"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _COUNTERS = {
@@ -20,6 +20,11 @@ _COUNTERS = {
     "messages.sent": ("purista_messages_sent", "Messages that the bridge has confirmed.", ()),
     "messages.failed": ("purista_messages_failed", "Messages that the bridge has not confirmed; they are sent again.", ()),
     "pubsub.messages": ("purista_pubsub_messages", "Messages of Google Pub/Sub, by what became of them.", ("outcome",)),
+}  # fmt: skip
+_GAUGES = {
+    "registrations.waiting": (
+        "purista_registrations_waiting", "Service versions that are in the ledger and not yet in the scheduler, which is away.",
+    ),
 }  # fmt: skip
 _SECONDS = (0.005, 0.025, 0.1, 0.5, 1, 5, 30, 60, 300, 1_800, 7_200)
 
@@ -29,6 +34,7 @@ class _Meters:
     library: Any
     registry: Any
     counters: Mapping[str, Any]
+    gauges: Mapping[str, Any]
     durations: Any
 
 
@@ -50,11 +56,12 @@ def enable() -> bool:
         name: library.Counter(shown, about, labels, registry=registry)
         for name, (shown, about, labels) in _COUNTERS.items()
     }
+    gauges = {name: library.Gauge(shown, about, registry=registry) for name, (shown, about) in _GAUGES.items()}
     durations = library.Histogram(
         "purista_work_duration_seconds", "How long handlers worked, by address and outcome.", ("address", "outcome"),
         buckets=_SECONDS, registry=registry,
     )  # fmt: skip
-    _meters = _Meters(library, registry, counters, durations)
+    _meters = _Meters(library, registry, counters, gauges, durations)
     return True
 
 
@@ -63,6 +70,12 @@ def add(name: str, number: int, labels: Mapping[str, str]) -> None:
     if _meters is not None and number:
         counter = _meters.counters[name]
         (counter.labels(**labels) if labels else counter).inc(number)
+
+
+def standing(name: str, number: int) -> None:
+    """How many of something there are now."""
+    if _meters is not None:
+        _meters.gauges[name].set(number)
 
 
 def worked(seconds: float, address: str, outcome: str) -> None:

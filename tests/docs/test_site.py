@@ -56,3 +56,12 @@ def _reference() -> ModuleType:
 def test_the_reference_is_what_the_code_says() -> None:
     for page, made in _reference().PAGES.items():
         assert (ROOT / "docs" / page).read_text("utf-8") == made(), "run: python docs/_tools/reference.py"
+
+
+def test_each_schedulers_page_says_who_sees_to_what() -> None:
+    reference, told = _reference(), set[str]()
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text("utf-8")
+        told |= set(re.findall(r"<!-- support: (\S+) -->", text))
+        assert reference.with_support(text) == text, f"{page.name}; run: python docs/_tools/reference.py"
+    assert told == set(reference.ADAPTERS)

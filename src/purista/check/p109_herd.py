@@ -38,7 +38,7 @@ def _fix(schedule: Schedule) -> str:
     minute = f"minute {_minute(schedule)}"
     if isinstance(schedule.expression, Interval):
         minute = f"offset=timedelta(minutes={_minute(schedule)})"
-    return f"write {minute}, say, or jitter_window=… if your scheduler has it (cron has none)"
+    return f"write {minute}, say, or jitter_window=…: then calls are spread"
 
 
 def _full_hours(schedule: Schedule, now_ms: int) -> list[int]:

@@ -11,6 +11,7 @@ from purista.errors import (
     MissingExtra,
     PuristaError,
     RegistrationError,
+    SchedulerUnavailable,
     UnknownSchedule,
 )
 
@@ -22,7 +23,7 @@ __all__ = [
 OK = 0
 PROBLEMS = 1  # `check` found some
 USAGE = 64  # options, a schedule nobody knows, a time that cannot be read
-UNAVAILABLE = 69  # the ledger or the broker cannot answer
+UNAVAILABLE = 69  # the ledger, the broker or the scheduler cannot answer
 INTERNAL = 70
 CANNOT_CREATE = 73  # a file or the scheduler's entries could not be written
 RETRY = 75  # call again
@@ -43,6 +44,7 @@ class Stop(Exception):
 _CODES: tuple[tuple[type[PuristaError], int], ...] = (
     (LedgerError, UNAVAILABLE),
     (UnknownSchedule, USAGE),
+    (SchedulerUnavailable, UNAVAILABLE),
     (RegistrationError, CANNOT_CREATE),
     (DeclarationError, CONFIG),
     (ManifestError, CONFIG),

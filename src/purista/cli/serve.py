@@ -133,9 +133,12 @@ async def behind(
     async def flows() -> bool:
         return (await bridge.health()).ok
 
+    async def registered() -> bool:
+        return not bridge.later.waiting
+
     async with bridge, _permits(bridge), _tended(bridge):
         await bridge.warn()
-        yield bridge.gateway, {"bridge": flows}
+        yield bridge.gateway, {"bridge": flows, "scheduler": registered}
 
 
 @asynccontextmanager
@@ -163,7 +166,7 @@ async def _permits(bridge: Assembly) -> AsyncIterator[None]:
     key, group = permit_key(), Settings.read().gateway_group
     desk = PermitDesk(
         bridge, bridge.gateway, instance=bridge.instance, group=group, keys=() if key is None else (key,),
-        register=bridge.registrar().register,
+        register=bridge.enrol,
     )  # fmt: skip
     await desk.start()
     signed = "signed" if key else "not signed: the broker's permissions say who may ask"

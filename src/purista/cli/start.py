@@ -18,7 +18,7 @@ Into = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", hel
 
 def commands() -> list[tuple[str, Callable[..., int]]]:
     """Names and functions, in the order of the help text."""
-    return [("init", init), ("doctor", doctor)]
+    return [("init", init), ("doctor", doctor), ("support", support)]
 
 
 def groups() -> list[tuple[str, str, list[tuple[str, Callable[..., int]]]]]:
@@ -48,6 +48,17 @@ def doctor(ctx: typer.Context, ledger: Ledger = None, app: App = None, *, as_jso
     from purista.cli.doctor import doctor as work  # noqa: PLC0415 - only this command pays for it
 
     return work(ctx.obj, Output(as_json=as_json), ledger=ledger, app=app)
+
+
+def support(
+    schedulers: Annotated[list[str] | None, typer.Argument(metavar="[SCHEDULER]...", help="which [all]")] = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Who sees to what a contract can say: the scheduler itself, the gateway, or nobody. With one scheduler also how."""
+    from purista.cli.support import support as work  # noqa: PLC0415 - only this command pays for it
+
+    return work(Output(as_json=as_json), schedulers or [])
 
 
 def import_crontab(

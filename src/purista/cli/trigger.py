@@ -38,6 +38,7 @@ EXIT_CODES = {
 }
 DEFAULT_WAIT_SECONDS = 30.0
 SWEEP_LIMIT = 1_000
+LONGEST_DELAY_S = 86_400
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str], *, clock: Clock | None = None) -> int:
         from purista.schedulers.kubernetes.ingress import due_of_job  # noqa: PLC0415 - not on the path of the other calls
 
         at = due_of_job(options.job)
+    if options.delay:
+        asyncio.run((clock or SystemClock()).sleep(options.delay))
     if options.gateway is not None:
         return _over_http(options, at)
     try:
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scheduler", default="cli", help="who calls; kept with the record")
     parser.add_argument("--at", help="the occurrence meant, ISO 8601 with offset; a claim that is checked")
     parser.add_argument("--job", help="the Kubernetes Job that calls: its name says which occurrence is meant")
+    parser.add_argument("--delay", type=_delay, default=0, help="seconds to wait first: spreads what is due at once")
     parser.add_argument("--sweep", action="store_true", help="finish what earlier calls began")
     parser.add_argument("--recover", action="store_true", help="decide what was due and nobody called for")
     parser.add_argument(
@@ -94,6 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         "--token", metavar="REF", help="a bearer token instead: env:NAME or file:PATH [PURISTA_GATEWAY_TOKEN]"
     )
     return parser
+
+
+def _delay(text: str) -> int:
+    """:raises argparse.ArgumentTypeError: it is no number of seconds, or more than a day."""
+    if not (text.isascii() and text.isdigit()) or int(text[:9]) > LONGEST_DELAY_S:
+        raise argparse.ArgumentTypeError(f"expected 0 to {LONGEST_DELAY_S} seconds, got {text[:20]!a}")
+    return int(text)
 
 
 def _check_keys(keys: Sequence[str]) -> None:

@@ -202,6 +202,7 @@ def _one(
 ) -> tuple[Step, Change | None]:  # fmt: skip
     """``known`` without lineages that another schedule of the same slice owns: a name that is used again begins anew."""
     key = schedule.key
+    lateness += schedule.jitter_window_ms or 0  # so much later it may be called
     found = next((known[k] for k in candidates(schedule) if k in known), None)
     if found is None:
         step = Step(Act.CREATE, key, "new", None, schedule)

@@ -144,11 +144,17 @@ class Control(Protocol):
     """What is live in the scheduler. Lists and changes only what carries the owner's mark."""
 
     async def preflight(self) -> Sequence[Finding]:
-        """What would stop an apply: missing rights, wrong platform, daemon not found."""
+        """What would stop an apply: missing rights, wrong platform, daemon not found.
+
+        :raises purista.errors.SchedulerUnavailable: it is not in reach now.
+        """
         ...
 
     async def list(self, owner: Owner) -> Sequence[LiveEntry]:
-        """This owner's live entries with their digests."""
+        """This owner's live entries with their digests.
+
+        :raises purista.errors.SchedulerUnavailable: it is not in reach now.
+        """
         ...
 
     async def apply(self, owner: Owner, compiled: Compiled) -> Applied:
@@ -156,6 +162,7 @@ class Control(Protocol):
 
         No entry left means the owner's mark is removed altogether. Equal means no write.
 
+        :raises purista.errors.SchedulerUnavailable: it is not in reach now; trying again may help.
         :raises purista.errors.RegistrationError: the scheduler could not be changed; what was live still is.
         :raises purista.errors.RegistrationMismatch: what was read back is not what was written.
         """

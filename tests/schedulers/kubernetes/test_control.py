@@ -12,7 +12,7 @@ from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import Cluster as Cluster_
 from lightkube.config.models import Context, User
 
-from purista.errors import RegistrationError, RegistrationMismatch
+from purista.errors import RegistrationError, RegistrationMismatch, SchedulerUnavailable
 from purista.recurrence import Cron
 from purista.schedulers.base import Applied, Compiled, Owner
 from purista.schedulers.kubernetes.control import KubernetesControl
@@ -134,8 +134,8 @@ async def test_no_server_is_an_error_with_words() -> None:
     async def nobody(scope: Any, receive: Any, send: Any) -> None:
         raise httpx2.ConnectError("refused")
 
-    (finding,) = await control(nobody).preflight()
-    assert "none in reach" in finding.message
+    with pytest.raises(SchedulerUnavailable, match="none in reach"):
+        await control(nobody).preflight()
 
 
 async def test_two_replicas_at_once_end_in_one_state(cluster: Cluster) -> None:

@@ -122,6 +122,7 @@ def test_what_is_changed_or_refused_is_said() -> None:
     assert codes(Interval(90)) == {"K105": Severity.WARNING, "K107": Severity.INFO}
     assert codes(Interval(30)) == {"K103": Severity.REFUSED}
     assert codes(OneShot("2020-01-01T00:00:00Z")) == {"K102": Severity.INFO}
-    assert codes(Cron("0 5 * * *"), jitter_window_ms=60_000) == {"K104": Severity.WARNING}
+    assert codes(Cron("0 5 * * *"), jitter_window_ms=60_000) == {}
+    assert codes(Cron("0 5 * * *"), jitter_window_ms=7_200_000) == {"K104": Severity.WARNING}
     assert codes(Cron("0 5 * * *"), enabled_by_default=False) == {"K101": Severity.INFO}
     assert codes(Cron("0 5 * * *"), end_ms=(NOW + 86_400) * 1_000) == {"K109": Severity.INFO}

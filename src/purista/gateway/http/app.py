@@ -28,7 +28,7 @@ from purista.gateway.http.openapi import document as openapi
 from purista.gateway.http.operations import OPERATIONS, Operation
 from purista.gateway.http.pushes import PATH as PUSHES
 from purista.gateway.http.pushes import push
-from purista.gateway.http.ready import Probe, Readiness
+from purista.gateway.http.ready import BESIDE, Probe, Readiness
 from purista.gateway.http.request import Gone, NotRead, body_of, key_of, presented, shaped
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class HttpGateway:
 
     async def _readiness(self, _: Request) -> Response:
         checks = await self._ready.checks()
-        ready = all(checks.values())
+        ready = all(stands for name, stands in checks.items() if name not in BESIDE)
         return respond(Answered(200 if ready else 503, {"ready": ready, "checks": checks}, None if ready else DOWN_MS))
 
     async def _openapi(self, _: Request) -> Response:

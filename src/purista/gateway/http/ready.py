@@ -8,13 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from purista.ledgers.base import Ledger
 
-__all__ = ["Probe", "Readiness"]
+__all__ = ["BESIDE", "Probe", "Readiness"]
 
 log = logging.getLogger("purista.gateway.http")
 Probe = Callable[[], Awaitable[bool]]
 TIMEOUT_S = 6.0
 BELIEVED_MS = 1_000
 """So long an answer is good for whoever asks next: asking must not become load."""
+BESIDE = frozenset({"scheduler"})
+"""Said, and no reason to send calls elsewhere: a scheduler that is away does not keep this gateway from answering others."""
 BACK_MS = 60_000
 EARLIEST = 1_767_225_600_000
 """2026: a clock before it was never set."""

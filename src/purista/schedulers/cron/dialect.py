@@ -17,6 +17,7 @@ from purista.schedulers.cron.place import Place
 from purista.schedulers.cron.support import SUPPORT
 from purista.schedulers.cron.text import JOBS_LIMIT, Job, file_text, line_digest, user_field
 from purista.schedulers.gateways import nobody_sweeps
+from purista.schedulers.spread import delay_s, too_late
 
 __all__ = ["CronDialect", "file_name"]
 
@@ -43,13 +44,13 @@ class CronDialect:
     def compile(self, owner: Owner, schedules: Sequence[Schedule]) -> Compiled:
         """Lines that cover the schedules, equal lines grouped, and the owner's lines for sweeping and recovering."""
         findings: list[Finding] = []
-        by_fields: dict[str, list[str]] = {}
+        by_time: dict[tuple[str, int], list[str]] = {}
         for schedule in sorted(schedules, key=lambda s: s.key):
             for fields in self._fields(schedule, findings):
-                by_fields.setdefault(fields, []).append(schedule.key)
+                by_time.setdefault((fields, delay_s(schedule)), []).append(schedule.key)
         try:
             user_field(self.place.user)
-            jobs = self._jobs(by_fields, findings)
+            jobs = self._jobs(by_time, findings)
         except DeclarationError as error:
             return Compiled((), (*findings, Finding("C109", Severity.REFUSED, "", str(error))))
         if jobs and self.place.gateway:
@@ -102,8 +103,8 @@ class CronDialect:
         except Uncoverable as error:
             say("C103", Severity.REFUSED, str(error))
             return []
-        if schedule.jitter_window_ms:
-            say("C104", Severity.WARNING, "jitter_window: cron has none; calls come at the full minute")
+        if message := too_late(schedule):
+            say("C104", Severity.WARNING, message)
         self._explain(rule, say)
         return lines
 
@@ -124,15 +125,16 @@ class CronDialect:
         if isinstance(rule.expression, Interval | OneShot):
             say("C107", Severity.INFO, "covered by a grid of calls; those between are dropped")
 
-    def _jobs(self, by_fields: dict[str, list[str]], findings: list[Finding]) -> list[Job]:
+    def _jobs(self, by_time: dict[tuple[str, int], list[str]], findings: list[Finding]) -> list[Job]:
         jobs = []
         refused: set[str] = set()
-        for fields in sorted(by_fields):
-            groups, too_long = fitting(self.place, by_fields[fields])
+        for fields, delay in sorted(by_time):
+            groups, too_long = fitting(self.place, by_time[fields, delay], delay)
             refused.update(too_long)
+            when = f"{fields} +{delay}s" if delay else fields
             for number, keys in enumerate(groups):
-                name = fields if number == 0 else f"{fields} #{number + 1}"
-                jobs.append(self._job(name, tuple(keys), fields, key_command(self.place, keys)))
+                name = when if number == 0 else f"{when} #{number + 1}"
+                jobs.append(self._job(name, tuple(keys), fields, key_command(self.place, keys, delay)))
         for key in sorted(refused):
             message = "its key makes the command longer than cron's 998 characters; shorten the name"
             findings.append(Finding("C108", Severity.REFUSED, key, message))

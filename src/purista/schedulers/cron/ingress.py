@@ -15,9 +15,10 @@ from purista.schedulers.packing import packed
 __all__ = ["fitting", "key_command", "recover_command", "sweep_command"]
 
 
-def key_command(place: Place, keys: Sequence[str]) -> str:
-    """The command that asks what is due of some schedules, as cron's text."""
-    return " ".join([*_base(place), "--", *(quote(key) for key in keys)])
+def key_command(place: Place, keys: Sequence[str], delay: int = 0) -> str:
+    """The command that asks what is due of some schedules, as cron's text; ``delay`` seconds after the full minute."""
+    later = ["--delay", str(delay)] if delay else []
+    return " ".join([*_base(place), *later, "--", *(quote(key) for key in keys)])
 
 
 def sweep_command(place: Place) -> str:
@@ -30,9 +31,9 @@ def recover_command(place: Place) -> str:
     return " ".join([*_base(place), "--recover"])
 
 
-def fitting(place: Place, keys: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+def fitting(place: Place, keys: Sequence[str], delay: int = 0) -> tuple[list[list[str]], list[str]]:
     """Keys in groups whose command fits a line; and those that fit none."""
-    return packed(keys, quote, bare=key_command(place, []), limit=COMMAND_LIMIT)
+    return packed(keys, quote, bare=key_command(place, [], delay), limit=COMMAND_LIMIT)
 
 
 def _base(place: Place) -> list[str]:

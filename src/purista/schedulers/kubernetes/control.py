@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch
+from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch, SchedulerUnavailable
 from purista.schedulers.base import Applied, Compiled, Finding, LiveEntry, Owner, Severity
 from purista.schedulers.kubernetes.text import MANAGED, digest_of, mark_of, owner_label
 
@@ -56,10 +56,15 @@ class KubernetesControl:
         self._connect, self._namespace, self._pause = connect, namespace, pause
 
     async def preflight(self) -> Sequence[Finding]:
-        """What would stop an apply: no cluster in reach, no right to list."""
+        """What would stop an apply: no right to list.
+
+        :raises SchedulerUnavailable: no cluster is in reach.
+        """
         try:
             async with self._client() as client:
                 await self._live(client, Owner("", "", ""))
+        except SchedulerUnavailable:
+            raise
         except RegistrationError as error:
             return [Finding("K201", Severity.REFUSED, "", str(error))]
         return []
@@ -160,11 +165,13 @@ class KubernetesControl:
                 code = error.status.code or 0
                 if code == 404 and absent:
                     return None
-                if number == TRIES - 1 or not (code == 429 or code >= 500):
+                if not (code == 429 or code >= 500):
                     raise RegistrationError(_words(verb, code, error.status.message or "")) from error
+                if number == TRIES - 1:
+                    raise SchedulerUnavailable(_words(verb, code, error.status.message or "")) from error
             except HTTPError as error:
                 if number == TRIES - 1:
-                    raise RegistrationError(
+                    raise SchedulerUnavailable(
                         f"expected a Kubernetes API server, got none in reach: {error!r}"
                     ) from error
             await self._pause(0.2 * 2**number)

@@ -15,6 +15,7 @@ from purista.schedulers.kubernetes.place import Place
 from purista.schedulers.kubernetes.robfig import firings
 from purista.schedulers.kubernetes.support import SUPPORT
 from purista.schedulers.kubernetes.text import cronjob, cronjob_name, mark_of, owner_label, yaml_of
+from purista.schedulers.spread import delay_s, too_late
 
 __all__ = ["KubernetesDialect"]
 
@@ -41,7 +42,7 @@ class KubernetesDialect:
         entries: list[Entry] = []
         for schedule in sorted(schedules, key=lambda one: one.key):
             for number, line in enumerate(self._lines(schedule, findings)):
-                entries.append(self._entry(owner, schedule.key, number, line))
+                entries.append(self._entry(owner, schedule, number, line))
         if entries:
             findings.append(Finding("K112", Severity.INFO, "", nobody_sweeps()))
         return Compiled(tuple(entries), tuple(findings))
@@ -57,10 +58,10 @@ class KubernetesDialect:
             return {}
         return {f"cronjobs-{owner_label(owner)}.yaml": yaml_of([json.loads(entry.body) for entry in compiled.entries])}
 
-    def _entry(self, owner: Owner, key: str, number: int, line: Line) -> Entry:
-        name = cronjob_name(owner, key, number)
-        made = cronjob(self.place, owner, name, key, line)
-        return Entry(name, (key,), json.dumps(made), str(mark_of(made)))
+    def _entry(self, owner: Owner, schedule: Schedule, number: int, line: Line) -> Entry:
+        name = cronjob_name(owner, schedule.key, number)
+        made = cronjob(self.place, owner, name, schedule.key, line, delay_s(schedule))
+        return Entry(name, (schedule.key,), json.dumps(made), str(mark_of(made)))
 
     def _lines(self, schedule: Schedule, findings: list[Finding]) -> Sequence[Line]:
         def say(code: str, severity: Severity, message: str) -> None:
@@ -84,8 +85,8 @@ class KubernetesDialect:
         except Uncoverable as error:
             say("K103", Severity.REFUSED, str(error))
             return ()
-        if schedule.jitter_window_ms:
-            say("K104", Severity.WARNING, "jitter_window: CronJobs have none; calls come at the full minute")
+        if message := too_late(schedule):
+            say("K104", Severity.WARNING, message)
         self._explain(rule, lines, say)
         return lines
 

@@ -26,9 +26,12 @@ def due_of_job(name: str) -> int | None:
     return minutes * 60_000 if EARLIEST <= minutes < LATEST else None
 
 
-def arguments(place: Place, key: str, *, exact: bool) -> list[str]:
-    """What the container runs. ``exact``: the Job's own minute is the occurrence's, so it is said and checked."""
+def arguments(place: Place, key: str, *, exact: bool, delay: int = 0) -> list[str]:
+    """What the container runs. ``exact``: the Job's own minute is the occurrence's, so it is said and checked. ``delay``: so
+    many seconds it waits first.
+    """
     named = [f"--job=$({JOB})"] if exact else []
+    named += [f"--delay={delay}"] if delay else []
     return [
         *map(escaped, place.command), "trigger", "--gateway", escaped(place.gateway), *place.credential(),
         "--scheduler", "kubernetes", *named, "--", escaped(key),

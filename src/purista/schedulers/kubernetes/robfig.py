@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from purista.errors import RegistrationError
 from purista.recurrence import Cron, Recurrence
 from purista.recurrence.zone import ZoneTable, transitions, zone_table
+from purista.schedulers.ranges import ranges
 
 __all__ = ["Spec", "firings", "parse_spec"]
 
@@ -34,6 +35,17 @@ class Spec:
     months: frozenset[int]
     weekdays: frozenset[int]
     either: bool
+
+    def plain(self, zone: str) -> Recurrence:
+        """The same rule in our own words: true where clocks stand still. Which field has the star says whether both days must
+        match, so a day that has none is written out.
+        """
+        fields = (self.minutes, self.hours, self.days, self.months, self.weekdays)
+        whole = [len(found) == high - low + 1 for found, (low, high) in zip(fields, BOUNDS, strict=True)]
+        if self.either:
+            whole[2] = whole[4] = False
+        texts = ["*" if all_ else ranges(found) for all_, found in zip(whole, fields, strict=True)]
+        return Recurrence(Cron(" ".join(texts)), timezone=zone)
 
     def on(self, day: datetime) -> bool:
         """Whether it fires on a local day of a month that matches."""
@@ -80,7 +92,7 @@ def _field(text: str, low: int, high: int) -> tuple[frozenset[int], bool]:
 def firings(text: str, zone: str, start: int, end: int) -> list[int]:
     """The nominal instants of Jobs in ``[start, end)``, for a CronJob that has existed for long."""
     spec, table = parse_spec(text), zone_table(zone)
-    plain = Recurrence(Cron(text), timezone=zone)
+    plain = spec.plain(zone)
     found: list[int] = []
     at = start
     for change in transitions(zone, start - 2 * BESIDE, end + BESIDE):

@@ -22,6 +22,8 @@ NAME_LIMIT = 52
 STARTING_DEADLINE_S = 3_600
 """So long a missed call is still made. More than a hundred missed ones would stop older controllers; the gateway makes up for
 the rest."""
+ACTIVE_S = 600
+"""So long a Job may call, with all its attempts."""
 GIVEN_UP = [64, 77, 78]
 """Exit codes of ``purista trigger`` that another attempt would not change."""
 NOBODY = 65_534
@@ -39,14 +41,17 @@ def cronjob_name(owner: Owner, key: str, number: int) -> str:
     return f"{slug[: NAME_LIMIT - len(tail) - 9].strip('-') or 'schedule'}-purista-{tail}"
 
 
-def cronjob(place: Place, owner: Owner, name: str, key: str, line: Line) -> dict[str, Any]:
-    """The whole object, with the digest of its meaning among its annotations. ``suspend`` is left to people."""
+def cronjob(place: Place, owner: Owner, name: str, key: str, line: Line, delay: int = 0) -> dict[str, Any]:
+    """The whole object, with the digest of its meaning among its annotations. ``suspend`` is left to people. ``delay``: so many
+    seconds its Jobs wait before they call.
+    """
+    command = arguments(place, key, exact=line.exact, delay=delay)
     labels = {**MANAGED, "purista.dev/owner": owner_label(owner)}
     spec = {
         "schedule": line.schedule, "timeZone": line.zone,
         "concurrencyPolicy": "Allow",  # a call is never dropped: the gateway decides about overlap
         "startingDeadlineSeconds": STARTING_DEADLINE_S, "successfulJobsHistoryLimit": 1, "failedJobsHistoryLimit": 3,
-        "jobTemplate": {"metadata": {"labels": labels}, "spec": _job(place, labels, arguments(place, key, exact=line.exact))},
+        "jobTemplate": {"metadata": {"labels": labels}, "spec": _job(place, labels, command, delay)},
     }  # fmt: skip
     where = {} if place.namespace is None else {"namespace": place.namespace}
     annotations = {
@@ -57,7 +62,7 @@ def cronjob(place: Place, owner: Owner, name: str, key: str, line: Line) -> dict
     return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": about, "spec": spec}
 
 
-def _job(place: Place, labels: Mapping[str, str], command: Sequence[str]) -> dict[str, Any]:
+def _job(place: Place, labels: Mapping[str, str], command: Sequence[str], delay: int) -> dict[str, Any]:
     container = {
         "name": "trigger", "image": place.image, "command": list(command), "env": list(environment()),
         "resources": place.resources or {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
@@ -79,7 +84,7 @@ def _job(place: Place, labels: Mapping[str, str], command: Sequence[str]) -> dic
         }}],
     }  # fmt: skip
     return {
-        "backoffLimit": 4, "activeDeadlineSeconds": 600, "ttlSecondsAfterFinished": 3_600,
+        "backoffLimit": 4, "activeDeadlineSeconds": ACTIVE_S + delay, "ttlSecondsAfterFinished": 3_600,
         "podFailurePolicy": {"rules": [{
             "action": "FailJob",
             "onExitCodes": {"containerName": "trigger", "operator": "In", "values": GIVEN_UP},

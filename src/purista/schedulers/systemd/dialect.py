@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from purista.contract.schedule import MissedRunPolicy, Schedule
+from purista.contract.schedule import Schedule
 from purista.errors import DeclarationError
 from purista.recurrence import Interval, Recurrence
 from purista.schedulers.base import Compiled, Entry, Finding, Owner, Severity
 from purista.schedulers.gateways import nobody_sweeps
+from purista.schedulers.spread import too_late
 from purista.schedulers.systemd.cover import changes_clocks, cover, late_by, steps
 from purista.schedulers.systemd.elapse import timer
 from purista.schedulers.systemd.ingress import fitting, key_command, recover_command, sweep_command
@@ -23,7 +24,6 @@ from purista.schedulers.systemd.text import SUFFIXES, Unit, calendars, quote_pat
 __all__ = ["SystemdDialect", "owner_prefix"]
 
 DAY = 86_400
-HOUR_MS = 3_600_000
 OFTEN = 10
 """Calls for a schedule that come sooner than this many seconds after each other cost more than they are worth."""
 
@@ -95,7 +95,8 @@ class SystemdDialect:
         if rule.next_timestamp(place.now - DAY) is None:
             say("S102", Severity.INFO, "never due again: no timer is written")
             return ()
-        _explain_jitter(schedule, say)
+        if vain := too_late(schedule):
+            say("S104", Severity.WARNING, vain)
         if late := late_by(rule):
             say("S105", Severity.WARNING, f"a call every minute covers it: calls come up to {late} s late")
         if changes_clocks(rule, place.now, place.until):
@@ -160,19 +161,6 @@ class SystemdDialect:
 
 def _minutes(every: int, shift: int) -> tuple[str, ...]:
     return cover(Recurrence(Interval(every * 60, shift * 60)), 0, 1)
-
-
-def _explain_jitter(schedule: Schedule, say: Say) -> None:
-    """Jitter is systemd's own; but who calls later than the deadline calls in vain."""
-    jitter = schedule.jitter_window_ms
-    if not jitter:
-        return
-    deadline = schedule.start_deadline_ms
-    if deadline is None and schedule.missed_run_policy is MissedRunPolicy.SKIP:
-        deadline = HOUR_MS
-    if deadline is not None and jitter >= deadline:
-        message = f"jitter_window {jitter / 1000:g} s: calls come after the start deadline ({deadline / 1000:g} s)"
-        say("S104", Severity.WARNING, f"{message}; write a longer start_deadline or a shorter jitter_window")
 
 
 def _explain_interval(interval: Interval, say: Say) -> None:

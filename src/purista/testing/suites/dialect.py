@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from purista.contract.schedule import Schedule, Target, TargetKind
+from purista.contract.schedule import ConcurrencyPolicy, MissedRunPolicy, Schedule, Target, TargetKind
 from purista.recurrence import Cron, Expression, Interval, OneShot, Recurrence
 from purista.schedulers.base import Compiled, Dialect, Owner, Severity
+from purista.schedulers.support import By, Feature
 
 __all__ = ["DialectSuite", "declared"]
 
@@ -29,6 +30,23 @@ RULES: dict[str, tuple[Expression, str]] = {
     "every-90-minutes": (Interval(5_400), "UTC"),
     "once": (OneShot("2026-07-01T12:00:00Z"), "UTC"),
 }
+ASKING: dict[Feature, tuple[Expression, dict[str, Any]]] = {
+    Feature.CRON: (Cron("30 5 * * *"), {}),
+    Feature.EITHER_DAY: (Cron("0 12 13 * fri"), {}),
+    Feature.INTERVAL: (Interval(5_400), {}),
+    Feature.ONE_SHOT: (OneShot("2026-07-01T12:00:00Z"), {}),
+    Feature.TIMEZONE: (Cron("30 5 * * *"), {"timezone": "Europe/Berlin"}),
+    Feature.CLOCK_CHANGE: (Cron("30 2 * * *"), {"timezone": "Europe/Berlin"}),
+    Feature.BOUNDS: (Cron("30 5 * * *"), {"start_ms": (NOW + 5 * DAY) * 1000, "end_ms": (NOW + 400 * DAY) * 1000}),
+    Feature.JITTER: (Cron("30 5 * * *"), {"jitter_window_ms": 60_000}),
+    Feature.DISABLED: (Cron("30 5 * * *"), {"enabled_by_default": False}),
+    Feature.MISSED_RUNS: (Cron("30 5 * * *"), {"missed_run_policy": MissedRunPolicy.BACKFILL}),
+    Feature.START_DEADLINE: (Cron("30 5 * * *"), {"start_deadline_ms": 600_000}),
+    Feature.CONCURRENCY: (Cron("30 5 * * *"), {"concurrency_policy": ConcurrencyPolicy.FORBID}),
+    Feature.RUN_TIMEOUT: (Cron("30 5 * * *"), {"run_timeout_ms": 600_000}),
+    Feature.IDEMPOTENCY_KEY: (Cron("30 5 * * *"), {"idempotency_key": "daily-{scheduled_at}"}),
+}
+"""A schedule that asks for each; the rest is asked for by every schedule, or by nobody who declares one."""
 SPANS = {
     "winter": (NOW + 5 * DAY, NOW + 12 * DAY),
     "clocks-go-forward": (NOW + 66 * DAY, NOW + 96 * DAY),
@@ -52,6 +70,8 @@ class DialectSuite:
     """
 
     refuses: frozenset[str] = frozenset()
+    sweeps = True
+    """Whether there is an entry that finishes what calls began. False where calls go to a gateway: it does so itself."""
 
     def make(self) -> Dialect:
         """The dialect, placed where the suite's contracts are registered at 2026-01-01T00:00:00Z."""
@@ -119,10 +139,28 @@ class DialectSuite:
         assert {schedule.key for schedule in self.everything()} - called <= named
         assert all(finding.code and finding.message for finding in compiled.findings)
 
+    def test_every_feature_is_stated_and_what_is_refused_is_said(self, dialect: Dialect) -> None:
+        """Native, by the gateway, or refused with a finding that names the schedule: there is no fourth."""
+        assert set(dialect.support) == set(Feature)
+        assert all(stated.note for stated in dialect.support.values())
+        for feature, (expression, options) in ASKING.items():
+            schedule = declared("asks", expression, **options)
+            loud = [f for f in dialect.compile(OWNER, [schedule]).findings if f.key == schedule.key]
+            if dialect.support[feature].by is By.REFUSED:
+                assert any(f.severity is not Severity.INFO for f in loud), f"{feature} is dropped silently"
+            else:
+                assert not any(f.severity is Severity.REFUSED for f in loud), (
+                    f"{feature} is stated, and refused: {loud}"
+                )
+
     def test_something_finishes_what_calls_began(self, dialect: Dialect) -> None:
         """There is a sweep, which asks for no schedule, and it comes at least every hour."""
         compiled = dialect.compile(OWNER, self.everything())
         sweeps = [entry for entry in compiled.entries if entry.sweep]
+        if not self.sweeps:
+            assert not sweeps, "declared to have none"
+            assert any("finishes what calls began" in finding.message for finding in compiled.findings)
+            return
         assert sweeps
         assert all(not entry.keys for entry in sweeps)
         calls = sorted({at for entry in sweeps for at in dialect.predict(entry, NOW, NOW + DAY)})

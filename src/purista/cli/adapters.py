@@ -61,9 +61,17 @@ def _kubernetes(now: int, zone: str) -> Dialect:  # noqa: ARG001 - CronJobs name
     return KubernetesDialect(Place("purista", "http://gateway", ("purista-gateway", "scheduler"), now))
 
 
+def _gcp(now: int, zone: str) -> Dialect:  # noqa: ARG001 - jobs name their own zone
+    from purista.schedulers.gcp.dialect import GcpDialect  # noqa: PLC0415
+    from purista.schedulers.gcp.place import Place, Topic  # noqa: PLC0415
+
+    return GcpDialect(Place("my-project", "europe-west3", Topic("purista"), now))
+
+
 ADAPTERS: Mapping[str, Adapter] = {
     "cron": Adapter("purista.schedulers.cron.support:SUPPORT", _cron),
     "systemd": Adapter("purista.schedulers.systemd.support:SUPPORT", _systemd),
     "kubernetes": Adapter("purista.schedulers.kubernetes.support:SUPPORT", _kubernetes),
+    "gcp": Adapter("purista.schedulers.gcp.support:SUPPORT", _gcp),
 }
 """In the order in which they are shown."""

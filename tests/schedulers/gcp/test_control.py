@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.cloud.scheduler_v1 import Job
 
-from purista.errors import RegistrationError, RegistrationMismatch
+from purista.errors import RegistrationError, RegistrationMismatch, SchedulerUnavailable
 from purista.recurrence import Cron
 from purista.schedulers.base import Applied, Compiled, Owner
 from purista.schedulers.gcp.control import GcpControl, in_reach
@@ -203,8 +203,8 @@ async def test_the_rate_of_writes_is_kept_to_by_waiting(cloud: Cloud) -> None:
 
 async def test_no_service_is_an_error_with_words(cloud: Cloud) -> None:
     cloud.address = "127.0.0.1:1"
-    (finding,) = await control(cloud).preflight()
-    assert "none in reach" in finding.message
+    with pytest.raises(SchedulerUnavailable, match="none in reach"):
+        await control(cloud).preflight()
 
 
 async def test_a_location_that_would_be_full_is_left_as_it_is(cloud: Cloud) -> None:

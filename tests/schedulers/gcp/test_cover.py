@@ -14,7 +14,9 @@ from purista.errors import RegistrationError
 from purista.recurrence import Cron, Expression, Interval, OneShot
 from purista.recurrence.zone import transitions
 from purista.schedulers.base import Severity
+from purista.schedulers.gcp.cover import movable
 from purista.schedulers.gcp.fields import Fields, firings
+from purista.schedulers.spread import delay_s
 from tests.schedulers.gcp.world import DOOR, NOW, OWNER, TWO_YEARS, dialect, schedule
 from tests.schedulers.test_cover import CRONS, RULES, ZONES
 from tests.schedulers.test_cover_property import crons, intervals, zones
@@ -156,6 +158,28 @@ def test_joined_fields_call_for_both(one: Fields, other: Fields, whole: str | No
         assert both <= set(firings(joined.text(), "UTC", NOW, NOW + 400 * DAY))
 
 
+MOVED = [
+    Cron("30 2 * * *"), Cron("0 2 * * *"), Cron("0 * * * *"), Cron("*/20 * * * *"), Cron("45 1 * * mon-fri"),
+    Cron("0 0 1 * *"), Cron("55 23 31 12 *"), Interval(5_400), Interval(7 * DAY), OneShot("2026-10-25T00:30:00Z"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", MOVED, ids=str)
+def test_a_jitter_window_moves_every_call_within_it(rule: Expression) -> None:
+    """By whole minutes, for a key always as many, also where clocks change."""
+    moved = set()
+    for zone in ("UTC", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca"):
+        for name in ("a", "b", "c", "d"):
+            one = schedule(rule, zone, name, jitter_window_ms=900_000)
+            compiled = dialect(horizon_years=3, target=DOOR).compile(OWNER, [one])
+            calls = {call for entry in compiled.entries for call in dialect().predict(entry, NOW, TWO_YEARS)}
+            later = movable(one.recurrence(), delay_s(one))
+            moved.add(later)
+            assert 0 <= later < 15
+            assert {at + later * 60 for at in one.recurrence().timestamps(NOW, TWO_YEARS - 3_600)} <= calls
+    assert max(moved) > 0
+
+
 def test_calls_in_the_uncertain_hour_do_not_matter() -> None:
     """None, one or two runs of the job in the zone: the gateway decides once, and a call for it comes in any case."""
     one = schedule(Cron("30 2 * * *"), "Europe/Berlin")
@@ -182,7 +206,8 @@ def test_what_is_changed_or_refused_is_said() -> None:
     assert codes(Interval(90)) == {"G105": Severity.WARNING, "G107": Severity.INFO}
     assert codes(Interval(30)) == {"G103": Severity.REFUSED}
     assert codes(OneShot("2020-01-01T00:00:00Z")) == {"G102": Severity.INFO}
-    assert codes(Cron("0 5 * * *"), jitter_window_ms=60_000) == {"G104": Severity.WARNING}
+    assert codes(Cron("0 5 * * *"), jitter_window_ms=60_000) == {}
+    assert codes(Cron("0 5 * * *"), jitter_window_ms=600_000, start_deadline_ms=60_000) == {"G104": Severity.WARNING}
     assert codes(Cron("0 5 * * *"), enabled_by_default=False) == {"G101": Severity.INFO}
     assert codes(Cron("0 5 * * *"), end_ms=(NOW + DAY) * 1_000) == {"G109": Severity.INFO}
 

@@ -8,16 +8,10 @@ from pathlib import Path
 
 from purista.auth.grant import Scope
 from purista.gateway.http.config import read_config
-from purista.schedulers.gcp.dialect import GcpDialect
 from purista.testing import ManualClock
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/gcp.md").read_text("utf-8")
-
-
-def test_the_table_is_what_the_adapter_states() -> None:
-    for feature, stated in GcpDialect.support.items():
-        assert f"| {feature} | {stated.by} | {stated.note} |" in PAGE
 
 
 def test_every_code_is_explained() -> None:

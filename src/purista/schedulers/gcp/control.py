@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch
+from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch, SchedulerUnavailable
 from purista.schedulers.base import Applied, Compiled, Entry, Finding, LiveEntry, Owner, Severity
 from purista.schedulers.gcp.text import digest_of, mark_of, owner_mark
 
@@ -70,10 +70,15 @@ class GcpControl:
         self._connect, self._parent, self._quota, self._pause = connect, parent, quota, pause
 
     async def preflight(self) -> Sequence[Finding]:
-        """What would stop an apply: no credentials, no right to list, the API not switched on."""
+        """What would stop an apply: no credentials, no right to list, the API not switched on.
+
+        :raises SchedulerUnavailable: the API is not in reach.
+        """
         try:
             async with self._client() as client:
                 await self._all(client)
+        except SchedulerUnavailable:
+            raise
         except RegistrationError as error:
             return [Finding("G201", Severity.REFUSED, "", str(error))]
         return []
@@ -87,6 +92,7 @@ class GcpControl:
         """Make the owner's jobs equal to what was compiled: new and changed ones first, then those that go. What a person
         paused stays paused.
 
+        :raises SchedulerUnavailable: the API is not in reach.
         :raises RegistrationError: the API does not take it; a name is somebody else's; the location is full.
         :raises RegistrationMismatch: what was read back is not what was written.
         """
@@ -203,8 +209,10 @@ class GcpControl:
                 status = _status(error)
                 if status == instead:
                     return None
-                if number == TRIES - 1 or status not in AGAIN:
+                if status not in AGAIN:
                     raise RegistrationError(_words(self._parent, verb, status, error.message or "")) from error
+                if number == TRIES - 1:
+                    raise SchedulerUnavailable(_words(self._parent, verb, status, error.message or "")) from error
             except GoogleAuthError as error:
                 raise RegistrationError(f"expected credentials that Google takes, got: {error}") from error
             await self._pause(min(LONGEST_PAUSE_S, 0.25 * 2**number))

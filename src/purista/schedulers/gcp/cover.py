@@ -18,7 +18,7 @@ from purista.recurrence.zone import transitions, zone_table
 from purista.schedulers.gcp.fields import ALL, Fields, firings
 from purista.schedulers.gcp.fields import UTC as UTC_ZONE
 
-__all__ = ["Line", "Uncoverable", "cover", "late_by"]
+__all__ = ["Line", "Uncoverable", "cover", "late_by", "movable"]
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 WEEK = 7 * DAY
@@ -43,28 +43,37 @@ class Uncoverable(Exception):
 
 
 @lru_cache(maxsize=4096)
-def cover(rule: Recurrence, now: int, until: int) -> tuple[Line, ...]:
-    """The lines that cover the rule in ``[now, until)`` (epoch seconds).
+def cover(rule: Recurrence, now: int, until: int, later: int = 0) -> tuple[Line, ...]:
+    """The lines that cover the rule in ``[now, until)`` (epoch seconds), each call ``later`` by so many minutes, which are
+    :func:`movable`.
 
     :raises Uncoverable: for distances below a minute.
     """
     expression = rule.expression
     if isinstance(expression, OneShot):
-        return _lines(_instants([-(-expression.timestamp // MINUTE) * MINUTE]))
+        return _lines(_instants([(-(-expression.timestamp // MINUTE) + later) * MINUTE]))
     if isinstance(expression, Interval):
-        return _lines(_joined(_grid(expression)))
+        return _lines(_joined(_grid(expression, later)))
     now, until = max(now, rule.start or now), min(until, rule.end or until)
     shift = _shift_in_the_hour(rule.timezone, now, until) if _follows_elapsed_time(expression) else None
     if shift is not None:
-        minutes = tuple(sorted((minute - shift) % 60 for minute in expression.minute.values))
+        minutes = tuple(sorted((minute - shift + later) % 60 for minute in expression.minute.values))
         return _lines([Fields(minutes)])
-    line = Line(_fields(expression).text(), UTC_ZONE if rule.timezone in UTC_NAMES else rule.timezone)
+    line = Line(_fields(expression, later).text(), UTC_ZONE if rule.timezone in UTC_NAMES else rule.timezone)
     needed: set[int] = set()
     for change in transitions(line.zone, now - DAY, until):
         # An occurrence lies in what is shown twice, on either side, or is moved to where the gap ends.
-        low, high = max(change.at - abs(change.shift), now - DAY), change.at + abs(change.shift) + MINUTE
-        needed.update(set(rule.timestamps(low, high)).difference(firings(line.schedule, line.zone, low, high)))
+        low, high = max(change.at - abs(change.shift) - HOUR, now - DAY), change.at + abs(change.shift) + MINUTE
+        due = {at + later * MINUTE for at in rule.timestamps(low, high)}
+        needed |= due.difference(firings(line.schedule, line.zone, low, high + HOUR))
     return (line, *_lines(_joined(_instants(sorted(needed))), repairs=True))
+
+
+def movable(rule: Recurrence, seconds: int) -> int:
+    """By how many whole minutes calls can come later, at most so many seconds: within the hour, so that no day changes."""
+    minutes = seconds // MINUTE
+    expression = rule.expression
+    return min(minutes, 59 - max(expression.minute.values)) if isinstance(expression, Cron) else minutes
 
 
 def late_by(rule: Recurrence) -> int:
@@ -108,7 +117,7 @@ def _shift_in_the_hour(zone: str, now: int, until: int) -> int | None:
     return found.pop() // MINUTE if len(found) == 1 and not next(iter(found)) % MINUTE else None
 
 
-def _fields(cron: Cron) -> Fields:
+def _fields(cron: Cron, later: int) -> Fields:
     """Where the contract wants day *and* weekday, the one that is rarer covers: two lists would mean either."""
     days, weekdays = tuple(sorted(cron.day.values)), tuple(sorted({value % 7 for value in cron.weekday.values}))
     every_day, every_weekday = days == ALL.days, weekdays == ALL.weekdays
@@ -120,7 +129,7 @@ def _fields(cron: Cron) -> Fields:
         else:
             days = ALL.days
     return Fields(
-        tuple(sorted(cron.minute.values)),
+        tuple(sorted(minute + later for minute in cron.minute.values)),
         tuple(sorted(cron.hour.values)),
         days,
         tuple(sorted(cron.month.values)),
@@ -128,7 +137,7 @@ def _fields(cron: Cron) -> Fields:
     )
 
 
-def _grid(interval: Interval) -> Iterable[Fields]:
+def _grid(interval: Interval, later: int) -> Iterable[Fields]:
     """Minutes of a UTC day, or of a week, at which some occurrence may lie."""
     every = interval.every_seconds
     if every < MINUTE:
@@ -140,7 +149,7 @@ def _grid(interval: Interval) -> Iterable[Fields]:
     span = WEEK if weekly else DAY
     step = gcd(every, span)
     hours: dict[tuple[int | None, int], set[int]] = {}
-    for second in range(interval.offset_seconds % step, span, step):
+    for second in range((interval.offset_seconds + later * MINUTE) % step, span, step):
         minute = -(-second // MINUTE) * MINUTE
         weekday = (minute // DAY + 4) % 7 if weekly else None  # the epoch was a Thursday
         hours.setdefault((weekday, minute % DAY // HOUR), set()).add(minute % HOUR // MINUTE)

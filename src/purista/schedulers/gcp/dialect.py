@@ -11,13 +11,14 @@ from purista.contract.schedule import Schedule
 from purista.recurrence import Interval, OneShot, Recurrence
 from purista.schedulers.base import Compiled, Entry, Finding, Owner, Severity
 from purista.schedulers.gateways import nobody_sweeps
-from purista.schedulers.gcp.cover import Line, Uncoverable, cover, late_by
+from purista.schedulers.gcp.cover import Line, Uncoverable, cover, late_by, movable
 from purista.schedulers.gcp.fields import UTC as UTC_ZONE
 from purista.schedulers.gcp.fields import Fields, firings
 from purista.schedulers.gcp.ingress import ATTRIBUTE_LIMIT, URL_LIMIT, address
 from purista.schedulers.gcp.place import Place, Topic
 from purista.schedulers.gcp.support import SUPPORT
 from purista.schedulers.gcp.text import job, job_id, mark_of, owner_mark, terraform
+from purista.schedulers.spread import delay_s, too_late
 
 __all__ = ["GcpDialect"]
 
@@ -113,12 +114,12 @@ class GcpDialect:
             say("G108", Severity.REFUSED, wrong)
             return ()
         try:
-            lines = cover(rule, self.place.now, self.place.until)
+            lines = cover(rule, self.place.now, self.place.until, movable(rule, delay_s(schedule)))
         except Uncoverable as error:
             say("G103", Severity.REFUSED, str(error))
             return ()
-        if schedule.jitter_window_ms:
-            say("G104", Severity.WARNING, "jitter_window: Cloud Scheduler has none; calls come at the full minute")
+        if message := too_late(schedule):
+            say("G104", Severity.WARNING, message)
         self._explain(rule, lines, say)
         return lines
 

@@ -8,14 +8,14 @@ __all__ = ["SUPPORT"]
 
 SUPPORT: Support = {
     Feature.CRON: native("schedule, five fields of numbers"),
-    Feature.EITHER_DAY: native("its rule is the contract's; day *and* weekday: the rarer one is called"),
+    Feature.EITHER_DAY: gateway("its rule is the contract's; where both days must match, the rarer is called"),
     Feature.INTERVAL: gateway("a grid of calls in UTC; those between are dropped"),
     Feature.ONE_SHOT: gateway("called at that minute every year; other years are dropped"),
-    Feature.SECONDS: gateway("called at the full minute, up to 59 s late"),
+    Feature.SECONDS: gateway("called at the full minute, up to 59 s late; less than a minute apart is refused (G103)"),
     Feature.TIMEZONE: native("timeZone"),
     Feature.CLOCK_CHANGE: gateway("what it does then is not documented: a job in UTC calls; extra calls are dropped"),
     Feature.BOUNDS: gateway("calls before and after are dropped"),
-    Feature.JITTER: gateway("taken, with a warning: calls come at the full minute"),
+    Feature.JITTER: native("the job calls some minutes later, within the hour, for each key always as many"),
     Feature.DISABLED: gateway("called all the same, decided paused"),
     Feature.MISSED_RUNS: gateway("decided at the next call, by a sweep, or by the gateway's own hourly look"),
     Feature.START_DEADLINE: gateway("decided when the call arrives; attemptDeadline only bounds the call"),

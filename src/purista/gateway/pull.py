@@ -78,7 +78,8 @@ class Puller:
                     await _until(stopping, self._pause(min(LONGEST_PAUSE_S, 0.5 * 2 ** min(failures, 10))))
         finally:
             stopping.cancel()
-            await client.transport.close()
+            transport: Any = client.transport
+            await transport.close()
 
     async def _fetched(self, client: SubscriberAsyncClient) -> Sequence[Any] | None:
         """Some messages, or none; None: the service could not be asked."""

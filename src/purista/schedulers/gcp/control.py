@@ -119,7 +119,8 @@ class GcpControl:
         try:
             yield client
         finally:
-            await client.transport.close()
+            transport: Any = client.transport
+            await transport.close()
 
     async def _all(self, client: CloudSchedulerAsyncClient) -> Sequence[Found]:
         """Every job of the location, whosever it is."""

@@ -4,10 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BENCH  := $(VENV)/.bench
+WORKERS ?= 2
 OLDEST := .venv-oldest
+AIRFLOW := .venv-airflow
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest docs bench check format clean crash faults
+.PHONY: help airflow demo test test-oldest docs bench check format clean crash faults
 
 help: ## what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +31,18 @@ $(BENCH): $(STAMP)
 demo: $(STAMP) ## the billing example, under a virtual clock, in under a minute
 	@$(BIN)/python examples/billing/demo.py
 
-test: $(STAMP) ## all tests; those that need root or a service say so when they are skipped
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## all tests, in WORKERS processes; those that need root or a service say so when they are skipped
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+
+airflow: $(AIRFLOW)/.installed ## Airflow 3 in an environment of its own, for the tests that ask it
+
+$(AIRFLOW)/.installed: pyproject.toml constraints-airflow.txt
+	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	@echo "installing into $(AIRFLOW) …"
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --constraint constraints.txt pip 2>/dev/null
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-airflow.txt --group airflow \
+		--editable . 2>$(AIRFLOW)/pip.log || (cat $(AIRFLOW)/pip.log; exit 1)
+	@touch $@
 
 test-oldest: ## the core's tests with the oldest supported dependencies
 	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
@@ -63,4 +75,4 @@ format: $(STAMP) ## write the house format
 	@$(BIN)/ruff format --quiet .
 
 clean: ## remove what was set up
-	rm -rf $(VENV) $(OLDEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(OLDEST) $(AIRFLOW) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +22,33 @@ def needed(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"needed in CI: {reason}")
     pytest.skip(reason)
+
+
+ONE_AFTER_THE_OTHER = {
+    "cron": (
+        "tests/schedulers/test_golden.py", "tests/schedulers/test_real_parser.py", "tests/schedulers/test_crontab.py",
+        "tests/e2e/test_real_cron.py", "tests/e2e/test_life_over_cron.py",
+    ),
+    "storms": ("tests/faults/", "tests/crash/"),
+}  # fmt: skip
+"""What shares something that a machine has once: its cron daemon; its disk and its network under a storm."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (pytest-xdist) a file's tests stay together, and so do files that share something."""
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath).as_posix()
+        shared = (group for group, starts in ONE_AFTER_THE_OTHER.items() if path.startswith(starts))
+        item.add_marker(pytest.mark.xdist_group(next(shared, path)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test printed goes to another process with several workers, which carries no half of a surrogate pair."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from purista.recurrence import Interval as Interval
     from purista.recurrence import OneShot as OneShot
     from purista.recurrence import Recurrence as Recurrence
+    from purista.schedulers.airflow import AirflowScheduler as AirflowScheduler
     from purista.schedulers.cron import CronScheduler as CronScheduler
     from purista.schedulers.gcp import GcpScheduler as GcpScheduler
     from purista.schedulers.kubernetes import KubernetesScheduler as KubernetesScheduler
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AirflowScheduler": "purista.schedulers.airflow",
     "AmqpBridge": "purista.distributed",
     "App": "purista.app",
     "Context": "purista.service.context",
@@ -48,9 +50,9 @@ _HOME = {
 }
 
 __all__ = [
-    "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "GcpScheduler", "HandlerError",
-    "Interval", "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder",
-    "SystemdScheduler", "__version__",
+    "AirflowScheduler", "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "GcpScheduler",
+    "HandlerError", "Interval", "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence",
+    "ServiceBuilder", "SystemdScheduler", "__version__",
 ]  # fmt: skip
 
 

@@ -10,8 +10,10 @@ from purista.contract.manifest import Manifest
 from purista.delivery import Limits
 from purista.errors import BridgeVolatile, RegistrationError
 from purista.messages import new_id
+from purista.permits.calls import Told
 from purista.permits.remote import RemotePermits
 from purista.queues.base import QueueBridge
+from purista.schedulers.base import Call
 from purista.service.invoker import Invoker
 from purista.service.node import Declared
 
@@ -82,6 +84,13 @@ class Outpost:
         if not await self.permits.register(declared.service, declared.version, manifest, declared.subscriptions):
             name = f"{declared.service}/{declared.version}"
             raise RegistrationError(f"expected a gateway that registers {name}, got one that does not")
+
+    async def call(self, call: Call) -> Told:
+        """Say to the gateways that something may be due.
+
+        :raises purista.errors.BridgeError: nobody answers, or the ask is refused.
+        """
+        return await self.permits.call(call)
 
     async def recover(self) -> None:
         """Nothing: the gateways do it."""

@@ -13,9 +13,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from purista.auth.secret import Secret
-from purista.cli import remote as module
 from purista.cli.main import main
-from purista.cli.remote import Remote, RemoteFault, remote_of
+from purista.schedulers import remote as module
+from purista.schedulers.remote import Remote, RemoteFault, remote_of
 from tests.gateway.http.door import KEY, OLD, secret
 
 OK = (200, {"answer": "duplicate", "detail": "decided before"}, {})

@@ -61,6 +61,13 @@ def _kubernetes(now: int, zone: str) -> Dialect:  # noqa: ARG001 - CronJobs name
     return KubernetesDialect(Place("purista", "http://gateway", ("purista-gateway", "scheduler"), now))
 
 
+def _airflow(now: int, zone: str) -> Dialect:  # noqa: ARG001 - timetables name their own zone
+    from purista.schedulers.airflow.dialect import AirflowDialect  # noqa: PLC0415
+    from purista.schedulers.airflow.place import Place  # noqa: PLC0415
+
+    return AirflowDialect(Place("http://gateway", "env:PURISTA_GATEWAY_SECRET", now=now))
+
+
 def _gcp(now: int, zone: str) -> Dialect:  # noqa: ARG001 - jobs name their own zone
     from purista.schedulers.gcp.dialect import GcpDialect  # noqa: PLC0415
     from purista.schedulers.gcp.place import Place, Topic  # noqa: PLC0415
@@ -72,6 +79,7 @@ ADAPTERS: Mapping[str, Adapter] = {
     "cron": Adapter("purista.schedulers.cron.support:SUPPORT", _cron),
     "systemd": Adapter("purista.schedulers.systemd.support:SUPPORT", _systemd),
     "kubernetes": Adapter("purista.schedulers.kubernetes.support:SUPPORT", _kubernetes),
+    "airflow": Adapter("purista.schedulers.airflow.support:SUPPORT", _airflow),
     "gcp": Adapter("purista.schedulers.gcp.support:SUPPORT", _gcp),
 }
 """In the order in which they are shown."""

@@ -26,6 +26,7 @@ def groups() -> list[Group]:
             "export",
             "Print or write what a scheduler would be given.",
             [
+                ("airflow", export_airflow),
                 ("cron", export_cron),
                 ("gcp", export_gcp),
                 ("kubernetes", export_kubernetes),
@@ -35,7 +36,13 @@ def groups() -> list[Group]:
         (
             "apply",
             "Register the app's schedules and configure the scheduler.",
-            [("cron", apply_cron), ("gcp", apply_gcp), ("kubernetes", apply_kubernetes), ("systemd", apply_systemd)],
+            [
+                ("airflow", apply_airflow),
+                ("cron", apply_cron),
+                ("gcp", apply_gcp),
+                ("kubernetes", apply_kubernetes),
+                ("systemd", apply_systemd),
+            ],
         ),
     ]
 
@@ -70,6 +77,30 @@ def export_cron(
         zone = options(host_zone=host_zone)
         return brokered.export(ctx.obj, found, out, kind=brokered.CronScheduler, directory=directory, options=zone)
     return asyncio.run(export(ctx.obj, found, out, place=cron(host_zone=host_zone), directory=directory, ledger=ledger))
+
+
+def export_airflow(
+    ctx: typer.Context,
+    gateway: Annotated[
+        str, typer.Option("--gateway", metavar="URL", help="purista serve, as Airflow's workers see it")
+    ],
+    secret: Annotated[
+        str | None,
+        typer.Option("--secret", metavar="REF", help="env:NAME, file:PATH or connection:ID: what signs calls"),
+    ] = None,
+    token: Annotated[str | None, typer.Option("--token", metavar="REF", help="a bearer token instead")] = None,
+    directory: Files = None,
+    app: App = None,
+    *,
+    standalone: Annotated[bool, typer.Option("--standalone", help="a file that needs nothing but Airflow")] = False,
+    as_json: Json = False,
+) -> int:
+    """A file of DAGs that call a gateway, for Airflow's folder. Needs no Airflow and no ledger."""
+    from purista.cli.airflow import export  # noqa: PLC0415 - only this command pays for it
+    from purista.schedulers.airflow import AirflowScheduler  # noqa: PLC0415
+
+    place = AirflowScheduler(directory or ".", gateway=gateway, secret=secret, token=token, standalone=standalone)
+    return export(ctx.obj, ctx.obj.load(app), Output(as_json=as_json), place=place, directory=directory)
 
 
 def export_gcp(
@@ -143,6 +174,13 @@ def export_systemd(
         return brokered.export(ctx.obj, found, out, kind=brokered.SystemdScheduler, directory=directory, options=given)
     place = systemd(user_units=user)
     return asyncio.run(export(ctx.obj, found, out, place=place, directory=directory, ledger=ledger))
+
+
+def apply_airflow(ctx: typer.Context, app: App = None, *, as_json: Json = False) -> int:
+    """Register every service of the app and write its file of DAGs, by the app's own AirflowScheduler. See also `plan`."""
+    from purista.cli.airflow import apply  # noqa: PLC0415 - only this command pays for it
+
+    return asyncio.run(apply(ctx.obj.load(app), Output(as_json=as_json)))
 
 
 def apply_cron(

@@ -24,7 +24,7 @@ from purista.settings import Settings
 from purista.sqlite.file import SqliteFile
 
 if TYPE_CHECKING:
-    from purista.cli.remote import Heard
+    from purista.schedulers.remote import Heard
 
 __all__ = ["EXIT_CODES", "main"]
 
@@ -170,7 +170,7 @@ async def _patiently(gateway: Gateway, call: Call, clock: Clock, wait: float) ->
 
 def _over_http(options: argparse.Namespace, at: int | None) -> int:
     """The same call over HTTP; its exit code says the same."""
-    from purista.cli.remote import RemoteFault, remote_of  # noqa: PLC0415 - not on the path of the other calls
+    from purista.schedulers.remote import RemoteFault, remote_of  # noqa: PLC0415 - not on the path of the other calls
 
     settings = Settings.read()
     if options.sweep or options.recover or options.ledger:

@@ -12,9 +12,11 @@ from purista.contract.manifest import load_manifest
 from purista.contract.schedule import Schedule
 from purista.delivery import Closeable, Delivery, Limits, readable
 from purista.errors import LedgerError, NotAuthenticated, RegistrationError
+from purista.gateway.called import called
 from purista.gateway.gateway import Gateway
 from purista.messages import Message, command_error, command_success, dump, load
 from purista.permits import Begin, End, Spawn, wire
+from purista.permits.calls import read_call
 
 __all__ = ["PermitDesk"]
 
@@ -116,6 +118,8 @@ class PermitDesk:
     async def _act(self, ask: Any) -> Any:
         if isinstance(ask, dict) and ask.get("ask") == "register":
             return await self._registered(ask)
+        if isinstance(ask, dict) and ask.get("ask") == "call":
+            return await called(self._gateway, read_call(ask, "bridge"))
         kind, key, run, rest = wire.read_ask(ask)
         gateway = self._gateway
         if kind == "complete":

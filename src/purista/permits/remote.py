@@ -12,6 +12,8 @@ from purista.errors import BridgeError, HandlerError, InvokeTimeout, Registratio
 from purista.ledgers.base import RunRef, RunState
 from purista.messages import Address, Message, command, dump, new_id
 from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Spawned, Wait, wire
+from purista.permits.calls import Told, write_call
+from purista.schedulers.base import Call
 
 __all__ = ["RemotePermits"]
 
@@ -72,6 +74,16 @@ class RemotePermits:
             outcome=None if report.outcome is None else report.outcome.value, detail=report.detail,
         )  # fmt: skip
         return bool(_one_of(await self._report(body), bool))
+
+    async def call(self, call: Call) -> Told:
+        """Have a gateway decide what is due, as a call over HTTP would; asked again until there is an answer: repeated, the
+        same call is a duplicate.
+
+        :raises purista.errors.InvokeTimeout: nobody answers.
+        :raises purista.errors.BridgeError: a gateway refuses the ask itself: the signature, or its words.
+        """
+        told: Told = _one_of(await self._report(write_call(call)), Told)
+        return told
 
     async def register(
         self, service: str, version: str, manifest: str, subscriptions: Sequence[tuple[str, str]]

@@ -10,6 +10,7 @@ from typing import Any
 
 from purista.ledgers.base import Part, RunRef, RunState
 from purista.permits import Begin, End, Granted, Refused, Renewed, Spawn, Spawned, Wait
+from purista.permits.calls import Told, read_told, write_told
 
 __all__ = ["SERVICE", "VERSION", "address_of", "read_answer", "read_ask", "write_answer", "write_ask"]
 
@@ -17,7 +18,7 @@ SERVICE, VERSION = "purista-gateway", "1"
 LONGEST = 8_000  # characters of any text
 LARGEST = 1 << 53  # more is no exact number in JSON
 Ask = Begin | End | Spawn
-Answer = Granted | Wait | Refused | Renewed | Spawned | bool
+Answer = Granted | Wait | Refused | Renewed | Spawned | Told | bool
 
 
 def address_of(group: str) -> str:
@@ -65,6 +66,8 @@ def write_answer(answer: Answer) -> dict[str, Any]:
             return {"refused": {"why": answer.why, "unknown": answer.unknown}}
         case Spawned():
             return {"spawned": answer.value}
+        case Told():
+            return {"told": write_told(answer)}
         case _:
             return {"done": bool(answer)}
 
@@ -88,6 +91,8 @@ def read_answer(answer: Any, now: int) -> Answer:
                 return Wait(_number(body, "retryAfterMs"), _text(body, "why"))
             if name == "refused":
                 return Refused(_text(body, "why"), body.get("unknown") is True)
+            if name == "told":
+                return read_told(body)
         if name == "spawned" and isinstance(body, str):
             return Spawned(body)
     raise ValueError("expected an answer about a permit, got something else")

@@ -120,7 +120,12 @@ async def test_07_old_and_new_secret_count_until_the_old_one_is_removed():
 
 
 SECRET_NAME = re.compile(r"secret|token|signature|digest|hash|password|mac$", re.IGNORECASE)
-COMPARED = ["src/purista/auth", "src/purista/gateway/http", "src/purista/cli/remote.py", "src/purista/cli/serve.py"]
+COMPARED = [
+    "src/purista/auth",
+    "src/purista/gateway/http",
+    "src/purista/schedulers/remote.py",
+    "src/purista/cli/serve.py",
+]
 
 
 def test_08_no_secret_is_compared_with_an_operator():

@@ -1,5 +1,5 @@
-"""``purista trigger --gateway``: the call goes over HTTP. Standard library only; signed afresh for every attempt, with the
-same id, so that however often it arrives it is one call.
+"""Calls of a gateway over HTTP: by ``purista trigger --gateway``, and by what runs inside a scheduler. Standard library only;
+signed afresh for every attempt, with the same id, so that however often it arrives it is one call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from purista.auth.webhook import key_of, sign
 from purista.clock import to_iso
 from purista.errors import InvalidSecret
 
-__all__ = ["Heard", "Remote", "RemoteFault", "remote_of"]
+__all__ = ["Heard", "Remote", "RemoteFault", "is_here", "path_of", "remote_of"]
 
 ATTEMPT_S = 10.0
 AT_ONCE = 8
@@ -90,18 +90,26 @@ class Remote:
             yield from threads.map(lambda key: self._call(key, at, until, line), keys)
 
     def _call(self, key: str, at: int | None, until: int, line: _Line) -> Heard:
-        document: dict[str, Any] = {"operation": "trigger", "schedule": key}
-        if at is not None:
-            document["scheduledAt"] = to_iso(at)
-        body = json.dumps(document).encode()
-        path = "/schedules/" + "/".join(quote(part, safe="") for part in key.split("/", 2)) + "/trigger"
-        return self._patiently(path, body, f"msg_{secrets.token_hex(16)}", until, line)
+        said = {} if at is None else {"scheduledAt": to_iso(at)}
+        return self._asked("trigger", key, said, until, line)
 
-    def _patiently(self, path: str, body: bytes, id: str, until: int, line: _Line) -> Heard:
+    def ask(self, operation: str, key: str, said: Mapping[str, Any], wait: float) -> Heard:
+        """Any operation of one schedule, tried as :meth:`trigger` is."""
+        return self._asked(operation, key, said, self.now() + round(wait * 1000), _Line())
+
+    def read(self, path: str, wait: float) -> Heard:
+        """What a path says; for who has a token, because a signature covers a body."""
+        return self._patiently("GET", path, b"", "", self.now() + round(wait * 1000), _Line())
+
+    def _asked(self, operation: str, key: str, said: Mapping[str, Any], until: int, line: _Line) -> Heard:
+        body = json.dumps({"operation": operation, "schedule": key, **said}).encode()
+        return self._patiently("POST", path_of(key, operation), body, f"msg_{secrets.token_hex(16)}", until, line)
+
+    def _patiently(self, method: str, path: str, body: bytes, id: str, until: int, line: _Line) -> Heard:
         heard = Heard(0, {}, 0)
         while not line.dead:
             attempts = heard.attempts + 1
-            status, document, asked, fault = self._attempt(path, body, id)
+            status, document, asked, fault = self._attempt(method, path, body, id)
             heard = Heard(status, document, attempts, fault)
             pause = asked if asked is not None else self._backoff(attempts)
             if status and status not in AGAIN:
@@ -116,11 +124,13 @@ class Remote:
         """1, 2, 4 … 30 s, each shortened by chance to as little as a half: a thousand hosts must not come at once."""
         return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempts - 1, 10)) * (0.5 + self.chance() / 2)
 
-    def _attempt(self, path: str, body: bytes, id: str) -> tuple[int, Mapping[str, Any], float | None, str]:
+    def _attempt(
+        self, method: str, path: str, body: bytes, id: str
+    ) -> tuple[int, Mapping[str, Any], float | None, str]:
         try:
             connection = self._connection()
             try:
-                connection.request("POST", self._base() + path, body, self._headers(id, body))
+                connection.request(method, self._base() + path, body, self._headers(id, body))
                 with connection.getresponse() as response:
                     text, wanted = response.read(MAX_ANSWER), response.getheader("retry-after", "")
             finally:
@@ -152,8 +162,16 @@ class Remote:
         return urlsplit(self.url).path.rstrip("/")
 
 
-def remote_of(url: str, secret: str | None, token: str | None, now: Callable[[], int]) -> tuple[Remote, Sequence[str]]:
-    """The gateway at an address, and warnings. ``secret`` and ``token`` are references.
+def path_of(key: str, operation: str) -> str:
+    """Where an operation of a schedule is: its key's parts, each quoted."""
+    return "/schedules/" + "/".join(quote(part, safe="") for part in key.split("/", 2)) + f"/{operation}"
+
+
+def remote_of(
+    url: str, secret: str | None, token: str | None, now: Callable[[], int], variables: Mapping[str, str] | None = None
+) -> tuple[Remote, Sequence[str]]:
+    """The gateway at an address, and warnings. ``secret`` and ``token`` are references; ``env:NAME`` is looked up in
+    ``variables`` (default: this process's own).
 
     :raises RemoteFault: an address that is none, both or neither credential, or a token that would travel in the open.
     """
@@ -163,12 +181,12 @@ def remote_of(url: str, secret: str | None, token: str | None, now: Callable[[],
             "expected --secret or --token with --gateway, got both or neither; write --secret file:/path/to/secret"
         )
     try:
-        one = read_secret(secret or token or "")
+        one = read_secret(secret or token or "", variables)
         if secret is not None:
             key_of(one)
     except InvalidSecret as error:
         raise RemoteFault(f"--{'secret' if secret is not None else 'token'}: {error}") from None
-    if token is not None and parts.scheme != "https" and not _here(parts.hostname or ""):
+    if token is not None and parts.scheme != "https" and not is_here(parts.hostname or ""):
         raise RemoteFault("expected https:// with --token, got http://: anybody on the way could read it and use it")
     remote = Remote(url, now, secret=one if secret is not None else None, token=one if token is not None else None)
     return remote, [one.warning] if one.warning else []
@@ -185,7 +203,7 @@ def _parts(url: str) -> Any:
     return parts
 
 
-def _here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Whether the address never leaves this machine."""
     if host == "localhost":
         return True

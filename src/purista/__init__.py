@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from purista.recurrence import Recurrence as Recurrence
     from purista.schedulers.airflow import AirflowScheduler as AirflowScheduler
     from purista.schedulers.cron import CronScheduler as CronScheduler
+    from purista.schedulers.gcp import GcpScheduler as GcpScheduler
     from purista.schedulers.kubernetes import KubernetesScheduler as KubernetesScheduler
     from purista.schedulers.systemd import SystemdScheduler as SystemdScheduler
     from purista.service.builder import ServiceBuilder as ServiceBuilder
@@ -36,6 +37,7 @@ _HOME = {
     "Cron": "purista.recurrence",
     "CronScheduler": "purista.schedulers.cron",
     "DefaultEventBridge": "purista.embedded",
+    "GcpScheduler": "purista.schedulers.gcp",
     "HandlerError": "purista.errors",
     "Interval": "purista.recurrence",
     "KubernetesScheduler": "purista.schedulers.kubernetes",
@@ -48,9 +50,9 @@ _HOME = {
 }
 
 __all__ = [
-    "AirflowScheduler", "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError",
-    "Interval", "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder",
-    "SystemdScheduler", "__version__",
+    "AirflowScheduler", "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "GcpScheduler",
+    "HandlerError", "Interval", "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence",
+    "ServiceBuilder", "SystemdScheduler", "__version__",
 ]  # fmt: skip
 
 

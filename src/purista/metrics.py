@@ -19,6 +19,7 @@ _COUNTERS = {
     "calls": ("purista_calls", "Calls of schedulers and people, by how they were answered.", ("answer",)),
     "messages.sent": ("purista_messages_sent", "Messages that the bridge has confirmed.", ()),
     "messages.failed": ("purista_messages_failed", "Messages that the bridge has not confirmed; they are sent again.", ()),
+    "pubsub.messages": ("purista_pubsub_messages", "Messages of Google Pub/Sub, by what became of them.", ("outcome",)),
 }  # fmt: skip
 _GAUGES = {
     "registrations.waiting": (

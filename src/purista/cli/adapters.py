@@ -68,10 +68,18 @@ def _airflow(now: int, zone: str) -> Dialect:  # noqa: ARG001 - timetables name 
     return AirflowDialect(Place("http://gateway", "env:PURISTA_GATEWAY_SECRET", now=now))
 
 
+def _gcp(now: int, zone: str) -> Dialect:  # noqa: ARG001 - jobs name their own zone
+    from purista.schedulers.gcp.dialect import GcpDialect  # noqa: PLC0415
+    from purista.schedulers.gcp.place import Place, Topic  # noqa: PLC0415
+
+    return GcpDialect(Place("my-project", "europe-west3", Topic("purista"), now))
+
+
 ADAPTERS: Mapping[str, Adapter] = {
     "cron": Adapter("purista.schedulers.cron.support:SUPPORT", _cron),
     "systemd": Adapter("purista.schedulers.systemd.support:SUPPORT", _systemd),
     "kubernetes": Adapter("purista.schedulers.kubernetes.support:SUPPORT", _kubernetes),
     "airflow": Adapter("purista.schedulers.airflow.support:SUPPORT", _airflow),
+    "gcp": Adapter("purista.schedulers.gcp.support:SUPPORT", _gcp),
 }
 """In the order in which they are shown."""

@@ -59,7 +59,7 @@ def build(*, colour: bool) -> typer.Typer:
         app.command(name)(_guarded(function))
     forwarded = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
     app.command("trigger", context_settings=forwarded)(_guarded(trigger))
-    for name, words, functions in (*hosts.groups(), *store.groups(), *start.groups()):
+    for name, words, functions in (*hosts.groups(), *network.groups(), *store.groups(), *start.groups()):
         group = _typer(words, colour=colour)
         group.callback()(_group)
         for command, function in functions:

@@ -28,6 +28,7 @@ def groups() -> list[Group]:
             [
                 ("airflow", export_airflow),
                 ("cron", export_cron),
+                ("gcp", export_gcp),
                 ("kubernetes", export_kubernetes),
                 ("systemd", export_systemd),
             ],
@@ -38,6 +39,7 @@ def groups() -> list[Group]:
             [
                 ("airflow", apply_airflow),
                 ("cron", apply_cron),
+                ("gcp", apply_gcp),
                 ("kubernetes", apply_kubernetes),
                 ("systemd", apply_systemd),
             ],
@@ -99,6 +101,35 @@ def export_airflow(
 
     place = AirflowScheduler(directory or ".", gateway=gateway, secret=secret, token=token, standalone=standalone)
     return export(ctx.obj, ctx.obj.load(app), Output(as_json=as_json), place=place, directory=directory)
+
+
+def export_gcp(
+    ctx: typer.Context,
+    project: Annotated[str | None, typer.Option("--project", metavar="ID", help="[the app's own GcpScheduler]")] = None,
+    location: Annotated[str | None, typer.Option("--location", metavar="NAME", help="such as europe-west3")] = None,
+    topic: Annotated[str | None, typer.Option("--topic", metavar="NAME", help="jobs publish to it")] = None,
+    gateway: Annotated[str | None, typer.Option("--gateway", metavar="URL", help="or they call purista serve")] = None,
+    service_account: Annotated[
+        str | None, typer.Option("--service-account", metavar="EMAIL", help="whose token they carry, over HTTP")
+    ] = None,
+    audience: Annotated[str | None, typer.Option("--audience", metavar="TEXT", help="of the token [the URL]")] = None,
+    directory: Files = None,
+    app: App = None,
+    *,
+    as_json: Json = False,
+    form: Annotated[
+        str, typer.Option("--format", metavar="terraform", help="Terraform JSON, the only one")
+    ] = "terraform",
+) -> int:
+    """Jobs of Google Cloud Scheduler as Terraform JSON. Needs no account and no ledger."""
+    from purista.cli.gcp import export, placed  # noqa: PLC0415 - only this command pays for it
+
+    found = ctx.obj.load(app)
+    place = placed(
+        found, form, project=project, location=location, topic=topic, gateway=gateway, service_account=service_account,
+        audience=audience,
+    )  # fmt: skip
+    return export(ctx.obj, found, Output(as_json=as_json), place=place, directory=directory)
 
 
 def export_kubernetes(
@@ -174,6 +205,13 @@ def apply_cron(
         return asyncio.run(brokered.apply(found, out, kind=brokered.CronScheduler, options=given, dry_run=dry_run))
     place = cron(directory=directory, host_zone=host_zone)
     return asyncio.run(apply(ctx.obj, found, out, place=place, ledger=ledger, dry_run=dry_run))
+
+
+def apply_gcp(ctx: typer.Context, app: App = None, *, as_json: Json = False) -> int:
+    """Register every service of the app and write its jobs, by the app's own GcpScheduler. See also `plan`."""
+    from purista.cli.gcp import apply  # noqa: PLC0415 - only this command pays for it
+
+    return asyncio.run(apply(ctx.obj.load(app), Output(as_json=as_json)))
 
 
 def apply_kubernetes(ctx: typer.Context, app: App = None, *, as_json: Json = False) -> int:

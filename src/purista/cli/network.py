@@ -11,13 +11,33 @@ import typer
 
 from purista.cli.options import App, Json, Ledger
 from purista.cli.output import Output
+from purista.cli.store import Group
 
-__all__ = ["commands"]
+__all__ = ["commands", "groups"]
 
 
 def commands() -> list[tuple[str, Callable[..., int]]]:
     """Names and functions, in the order of the help text."""
     return [("serve", serve), ("secret", secret)]
+
+
+def groups() -> list[Group]:
+    """Name, words and commands of each group."""
+    return [("gcp", "Calls of Google Cloud.", [("pull", pull)])]
+
+
+def pull(
+    ctx: typer.Context,
+    subscription: Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="projects/P/subscriptions/S")],
+    ledger: Ledger = None,
+    app: App = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="log lines as JSON")] = False,
+) -> int:
+    """Decide what jobs publish, fetched from Pub/Sub, until SIGTERM or SIGINT. Needs purista[gcp]."""
+    from purista.cli.gcp import pull as work  # noqa: PLC0415 - only this command pays for it
+
+    return asyncio.run(work(ctx.obj, Output(as_json=as_json), subscription=subscription, ledger=ledger, app=app))
 
 
 def serve(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from purista.gateway.http.config import GatewayConfig
     from purista.gateway.http.ready import Probe
 
-__all__ = ["new_secret", "serve"]
+__all__ = ["behind", "new_secret", "serve"]
 
 log = logging.getLogger("purista.serve")
 
@@ -53,7 +53,7 @@ async def serve(
     with logging_to_stderr(as_json=out.as_json), on_signals(stopping):
         found = read()
         _warn(found)
-        async with _behind(session, ledger, app) as (gateway, probes):
+        async with behind(session, ledger, app) as (gateway, probes):
             door = HttpGateway(gateway, found, probes=probes)
             with _on_hangup(lambda: _reload(door, read)):
                 await listen(door, stopping.wait(), told=_told(door, await _registered(gateway)))
@@ -118,7 +118,7 @@ def _reload(door: HttpGateway, read: Callable[[], GatewayConfig]) -> None:
 
 
 @asynccontextmanager
-async def _behind(
+async def behind(
     session: Session, ledger: str | None, app: str | None
 ) -> AsyncIterator[tuple[Gateway, Mapping[str, Probe]]]:
     """A ledger that is named, else the bridge of the app. No service is started: handlers are workers' affair."""

@@ -26,6 +26,8 @@ from purista.gateway.http.dev import dev_caller
 from purista.gateway.http.limits import Failures, Rates, Remembered
 from purista.gateway.http.openapi import document as openapi
 from purista.gateway.http.operations import OPERATIONS, Operation
+from purista.gateway.http.pushes import PATH as PUSHES
+from purista.gateway.http.pushes import push
 from purista.gateway.http.ready import BESIDE, Probe, Readiness
 from purista.gateway.http.request import Gone, NotRead, body_of, key_of, presented, shaped
 
@@ -109,23 +111,24 @@ class HttpGateway:
             from starlette.routing import Route  # noqa: PLC0415
         except ImportError:
             raise MissingExtra("the HTTP gateway", "http") from None
-        routes = [Route(one.path, self._endpoint(one), methods=[one.method]) for one in OPERATIONS]
+        routes = [Route(one.path, self._gate(self._asks(one)), methods=[one.method]) for one in OPERATIONS]
         routes += [
             Route("/health", self._health, methods=["GET"]),
             Route("/ready", self._readiness, methods=["GET"]),
             Route("/openapi.json", self._openapi, methods=["GET"]),
+            Route(PUSHES, self._gate(self._push), methods=["POST"]),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: self._not_routed})
         app.router.redirect_slashes = False
         return app
 
-    def _endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    def _gate(self, answer: Callable[[Request], Awaitable[Answered]]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             if self._in_flight >= self.config.limits.in_flight:
                 return respond(fault(503, retry_after_ms=BUSY_MS), close=True)
             self._in_flight += 1
             try:
-                return respond(await self._answer(request, operation))
+                return respond(await answer(request))
             except NotRead as stop:
                 return respond(stop.answered, close=True)
             except Gone:
@@ -135,7 +138,22 @@ class HttpGateway:
 
         return endpoint
 
-    async def _answer(self, request: Request, operation: Operation) -> Answered:
+    def _asks(self, operation: Operation) -> Callable[[Request], Awaitable[Answered]]:
+        async def answer(request: Request) -> Answered:
+            return await self._let_in(request, lambda body, caller: self._known(request, operation, body, caller))
+
+        return answer
+
+    async def _push(self, request: Request) -> Answered:
+        """Only where the configuration names subscriptions."""
+        subscriptions = self.config.subscriptions
+        if not subscriptions:
+            return fault(404, "there is nothing at this address")
+        return await self._let_in(
+            request, lambda body, caller: self._safely(push(self.gateway, caller, body, subscriptions))
+        )
+
+    async def _let_in(self, request: Request, then: Callable[[bytes, Caller], Awaitable[Answered]]) -> Answered:
         body = await body_of(request, self.config.limits)
         try:
             caller = await self._caller(request, body)
@@ -146,7 +164,7 @@ class HttpGateway:
         wait = self._rates.wait_ms(caller.grant.id)
         if wait:
             return fault(429, retry_after_ms=wait)
-        return await self._known(request, operation, body, caller)
+        return await then(body, caller)
 
     async def _caller(self, request: Request, body: bytes) -> Caller:
         if self.config.dev:
@@ -172,14 +190,14 @@ class HttpGateway:
             return _before(key)
         if operation.once:
             self._remembered.begin(grant.id, caller.message)
-        answered = await self._acted(operation, Asked(self.gateway, caller, key, words, query))
+        answered = await self._safely(operation.act(Asked(self.gateway, caller, key, words, query)))
         if operation.once and answered.status >= 400:
             self._remembered.failed(grant.id, caller.message)
         return answered
 
-    async def _acted(self, operation: Operation, asked: Asked) -> Answered:
+    async def _safely(self, acting: Awaitable[Answered]) -> Answered:
         try:
-            return await operation.act(asked)
+            return await acting
         except UnknownSchedule:
             return fault(404)
         except LedgerError as error:

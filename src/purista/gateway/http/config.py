@@ -31,7 +31,9 @@ _LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayConfig:
-    """Where it listens, who may call, how much. ``warnings`` are for the log when it starts."""
+    """Where it listens, who may call, how much. ``subscriptions``: whose pushed messages are taken (Pub/Sub). ``warnings`` are
+    for the log when it starts.
+    """
 
     credentials: tuple[Credential, ...] = ()
     host: str = "127.0.0.1"
@@ -39,6 +41,7 @@ class GatewayConfig:
     dev: bool = False
     window_ms: int = WINDOW_MS
     limits: Limits = field(default_factory=Limits)
+    subscriptions: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
     def refuse_open(self) -> None:
@@ -102,11 +105,19 @@ class _Limits(_Table):
     failures_per_minute: Annotated[int, Field(ge=1)] = _LIMITS.failures_per_minute
 
 
+Subscription = Annotated[str, Field(pattern=r"^projects/[a-z0-9.:-]{4,100}/subscriptions/[A-Za-z0-9._~+%-]{3,255}$")]
+
+
+class _PubSub(_Table):
+    subscriptions: Annotated[list[Subscription], Field(min_length=1, max_length=100)]
+
+
 class _Gateway(_Table):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     window: Annotated[int, Field(ge=10, le=_MOST_WINDOW_S)] = WINDOW_MS // 1000
     limits: _Limits = _Limits()
+    pubsub: _PubSub | None = None
     credentials: list[Annotated[_Signed | _Bearer | _Oidc, Field(discriminator="kind")]] = []
 
 
@@ -128,7 +139,7 @@ def read_config(
     config = GatewayConfig(
         credentials=tuple(_credential(one, clock, sources, warnings) for one in read.credentials),
         host=read.host, port=read.port, dev=dev, window_ms=read.window * 1000, limits=Limits(**read.limits.model_dump()),
-        warnings=tuple(warnings),
+        subscriptions=frozenset(read.pubsub.subscriptions if read.pubsub else ()), warnings=tuple(warnings),
     )  # fmt: skip
     config.refuse_open()
     return config

@@ -18,6 +18,7 @@ OPENED = {
     "nats": "from purista.distributed import NatsBridge as B; import nats; B('nats://127.0.0.1:1', ledger='p.db')",
     "postgres": "import asyncpg; from purista.ledgers.postgres import PostgresLedger",
     "kubernetes": "import lightkube; from purista.schedulers.kubernetes.text import yaml_of; yaml_of([{'a': 'b'}])",
+    "temporal": "from purista.schedulers.temporal.workflow import PuristaTrigger; import temporalio",
     "redis": "from purista.ledgers.redis import RedisLedger; from purista.redis.server import Server; import redis",
     "http": "from purista.gateway.http.server import serve; from purista.gateway.http.app import HttpGateway; import uvicorn",
     "otel": "from purista import telemetry; assert telemetry._api() is not None; telemetry.count('calls', answer='x')",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from purista.schedulers.cron import CronScheduler as CronScheduler
     from purista.schedulers.kubernetes import KubernetesScheduler as KubernetesScheduler
     from purista.schedulers.systemd import SystemdScheduler as SystemdScheduler
+    from purista.schedulers.temporal import TemporalScheduler as TemporalScheduler
     from purista.service.builder import ServiceBuilder as ServiceBuilder
     from purista.service.context import Context as Context
 
@@ -43,12 +44,13 @@ _HOME = {
     "Recurrence": "purista.recurrence",
     "ServiceBuilder": "purista.service.builder",
     "SystemdScheduler": "purista.schedulers.systemd",
+    "TemporalScheduler": "purista.schedulers.temporal",
 }
 
 __all__ = [
     "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "HandlerError", "Interval",
     "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence", "ServiceBuilder", "SystemdScheduler",
-    "__version__",
+    "TemporalScheduler", "__version__",
 ]  # fmt: skip
 
 

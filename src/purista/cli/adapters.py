@@ -61,9 +61,17 @@ def _kubernetes(now: int, zone: str) -> Dialect:  # noqa: ARG001 - CronJobs name
     return KubernetesDialect(Place("purista", "http://gateway", ("purista-gateway", "scheduler"), now))
 
 
+def _temporal(now: int, zone: str) -> Dialect:  # noqa: ARG001 - its calendars are in UTC
+    from purista.schedulers.temporal.dialect import TemporalDialect  # noqa: PLC0415
+    from purista.schedulers.temporal.place import Place  # noqa: PLC0415
+
+    return TemporalDialect(Place(now))
+
+
 ADAPTERS: Mapping[str, Adapter] = {
     "cron": Adapter("purista.schedulers.cron.support:SUPPORT", _cron),
     "systemd": Adapter("purista.schedulers.systemd.support:SUPPORT", _systemd),
     "kubernetes": Adapter("purista.schedulers.kubernetes.support:SUPPORT", _kubernetes),
+    "temporal": Adapter("purista.schedulers.temporal.support:SUPPORT", _temporal),
 }
 """In the order in which they are shown."""

@@ -1,4 +1,4 @@
-"""Options of ``export`` and ``apply``, with a command for each scheduler of a host."""
+"""Options of ``export`` and ``apply``, with a command for each scheduler of a host, or beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from purista.cli import temporal_options as temporal
 from purista.cli.options import App, HostZone, Json, Ledger
 from purista.cli.output import Output
 from purista.cli.store import Group
@@ -25,13 +26,24 @@ def groups() -> list[Group]:
         (
             "export",
             "Print or write what a scheduler would be given.",
-            [("cron", export_cron), ("kubernetes", export_kubernetes), ("systemd", export_systemd)],
+            [
+                ("cron", export_cron),
+                ("kubernetes", export_kubernetes),
+                ("systemd", export_systemd),
+                ("temporal", temporal.export_temporal),
+            ],
         ),
         (
             "apply",
             "Register the app's schedules and configure the scheduler.",
-            [("cron", apply_cron), ("kubernetes", apply_kubernetes), ("systemd", apply_systemd)],
+            [
+                ("cron", apply_cron),
+                ("kubernetes", apply_kubernetes),
+                ("systemd", apply_systemd),
+                ("temporal", temporal.apply_temporal),
+            ],
         ),
+        ("temporal", "Work what schedules in Temporal start.", [("worker", temporal.worker_temporal)]),
     ]
 
 

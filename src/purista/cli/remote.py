@@ -89,12 +89,16 @@ class Remote:
         with ThreadPoolExecutor(AT_ONCE) as threads:
             yield from threads.map(lambda key: self._call(key, at, until, line), keys)
 
+    def ask(self, key: str, operation: str, document: Mapping[str, Any], wait: float) -> Heard:
+        """Any operation on a schedule, as patiently as :meth:`trigger`."""
+        return self._send(key, operation, document, self.now() + round(wait * 1000), _Line())
+
     def _call(self, key: str, at: int | None, until: int, line: _Line) -> Heard:
-        document: dict[str, Any] = {"operation": "trigger", "schedule": key}
-        if at is not None:
-            document["scheduledAt"] = to_iso(at)
-        body = json.dumps(document).encode()
-        path = "/schedules/" + "/".join(quote(part, safe="") for part in key.split("/", 2)) + "/trigger"
+        return self._send(key, "trigger", {} if at is None else {"scheduledAt": to_iso(at)}, until, line)
+
+    def _send(self, key: str, operation: str, document: Mapping[str, Any], until: int, line: _Line) -> Heard:
+        body = json.dumps({"operation": operation, "schedule": key, **document}).encode()
+        path = "/schedules/" + "/".join(quote(part, safe="") for part in key.split("/", 2)) + f"/{operation}"
         return self._patiently(path, body, f"msg_{secrets.token_hex(16)}", until, line)
 
     def _patiently(self, path: str, body: bytes, id: str, until: int, line: _Line) -> Heard:

@@ -5,5 +5,6 @@ workflow calls the gateway. Not here: a service's own workflows, and schedules t
 """
 
 from purista.schedulers.temporal.dialect import TemporalDialect
+from purista.schedulers.temporal.scheduler import TemporalScheduler
 
-__all__ = ["TemporalDialect"]
+__all__ = ["TemporalDialect", "TemporalScheduler"]

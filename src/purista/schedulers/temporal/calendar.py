@@ -96,7 +96,9 @@ class Times:
 
     def a_day(self) -> int:
         """How often it fires on a busy day."""
-        return sum(len(calendar.seconds()) for calendar in self.calendars) + (-(-DAY // self.every) if self.every else 0)
+        return sum(len(calendar.seconds()) for calendar in self.calendars) + (
+            -(-DAY // self.every) if self.every else 0
+        )
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""

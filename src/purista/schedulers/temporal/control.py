@@ -26,6 +26,7 @@ PAGE = 1_000
 AT_ONCE = 16
 TRIES, LOOKS = 4, 10
 TIMEOUT = timedelta(seconds=10)
+CONNECTING_S = 15.0
 _T = TypeVar("_T")
 Connect = Callable[[], Awaitable["Client"]]
 
@@ -82,9 +83,11 @@ class TemporalControl:
 
     async def _client(self) -> Client:
         try:
-            return await self._asked("connect", self._connect)
-        except RuntimeError as error:  # what the SDK raises for a server that is not there
-            raise SchedulerUnavailable(f"expected a Temporal server, got none in reach: {str(error)[:300]}") from error
+            return await self._asked("connect", lambda: asyncio.wait_for(self._connect(), CONNECTING_S))
+        except (RuntimeError, TimeoutError) as error:  # what the SDK raises for a server that is not there
+            raise SchedulerUnavailable(
+                f"expected a Temporal server, got none in reach: {str(error)[:300] or 'no answer in time'}"
+            ) from error
 
     async def _listed(self, client: Client, owner: Owner) -> tuple[dict[str, LiveEntry], set[str]]:
         """The owner's, by id, and ids that look like the owner's and carry no mark of it."""

@@ -85,7 +85,9 @@ class TemporalDialect:
         if message := too_late(schedule):
             say("T104", Severity.WARNING, message)
         if isinstance(rule.expression, Cron) and transitions(rule.timezone, self.place.since, self.place.until):
-            message = f"written in UTC for each offset of {rule.timezone}: in months with a change one call more is dropped"
+            message = (
+                f"written in UTC for each offset of {rule.timezone}: in months with a change one call more is dropped"
+            )
             say("T106", Severity.INFO, message)
         return times
 

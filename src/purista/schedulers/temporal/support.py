@@ -13,12 +13,16 @@ SUPPORT: Support = {
     Feature.ONE_SHOT: native("a calendar with its year"),
     Feature.SECONDS: native("to the second"),
     Feature.TIMEZONE: gateway("calendars in UTC for each offset the zone has; in months with a change one is dropped"),
-    Feature.CLOCK_CHANGE: gateway("all in UTC: Temporal's own zones miss and repeat hours; times a gap moves are added"),
+    Feature.CLOCK_CHANGE: gateway(
+        "all in UTC: Temporal's own zones miss and repeat hours; times a gap moves are added"
+    ),
     Feature.BOUNDS: native("startTime and endTime"),
     Feature.JITTER: native("jitter; scheduled_at stays what it is"),
     Feature.DISABLED: gateway("called all the same, decided paused"),
     Feature.MISSED_RUNS: gateway("decided at the next call, or by the gateway's own hourly look"),
-    Feature.START_DEADLINE: gateway("decided when the call arrives; the catch-up window only bounds Temporal's own calls"),
+    Feature.START_DEADLINE: gateway(
+        "decided when the call arrives; the catch-up window only bounds Temporal's own calls"
+    ),
     Feature.CONCURRENCY: gateway("permits; the overlap policy is AllowAll, so that no call is dropped"),
     Feature.RUN_TIMEOUT: gateway("the run is ended by the gateway; the workflow only calls"),
     Feature.IDEMPOTENCY_KEY: gateway("held by the ledger"),

@@ -35,7 +35,11 @@ FIELDS = {
 def built(description: Mapping[str, Any], state: ScheduleState | None = None) -> Schedule:
     """The whole schedule. ``state`` is the live one's: a pause and its note are people's."""
     from temporalio.client import (  # noqa: PLC0415 - an extra
-        Schedule, ScheduleActionStartWorkflow, ScheduleOverlapPolicy, SchedulePolicy, ScheduleState,
+        Schedule,
+        ScheduleActionStartWorkflow,
+        ScheduleOverlapPolicy,
+        SchedulePolicy,
+        ScheduleState,
     )  # fmt: skip
 
     action = ScheduleActionStartWorkflow(

@@ -68,8 +68,8 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The union of calendars and of one interval (``every``, ``offset`` seconds since the epoch), from ``start`` to ``end`` with
-    both ends (epoch seconds).
+    """The union of calendars and of one interval (``every``, ``offset`` seconds), from ``start`` to ``end`` with both ends
+    (epoch seconds).
     """
 
     calendars: tuple[Calendar, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +26,7 @@ __all__ = ["Connect", "TemporalControl"]
 PAGE = 1_000
 AT_ONCE = 16
 TRIES, LOOKS = 4, 10
+CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 TIMEOUT = timedelta(seconds=10)
 CONNECTING_S = 15.0
 _T = TypeVar("_T")
@@ -73,21 +75,23 @@ class TemporalControl:
         fresh = [entry for entry in changed if entry.name not in live]
         stale = [entry for entry in changed if entry.name in live]
         gone = [name for name in live if name not in wanted]
-        created = await _each(fresh, lambda entry: self._create(client, owner, entry))
-        updated = await _each(stale, lambda entry: self._update(client, owner, entry))
-        deleted = await _each(gone, lambda name: self._delete(client, name))
+        acts = [
+            *await _each(fresh, lambda entry: self._create(client, owner, entry)),
+            *await _each(stale, lambda entry: self._update(client, owner, entry)),
+            *await _each(gone, lambda name: self._delete(client, name)),
+        ]
         if changed or gone:
             await self._settle(client, owner, wanted)
-        done = [sum(created), sum(updated), sum(deleted)]
-        return Applied(*done, unchanged=len(wanted) - done[0] - done[1], written=sum(done))
+        done = Counter(act for act in acts if act is not None)
+        unchanged = len(wanted) - done[CREATED] - done[UPDATED]
+        return Applied(done[CREATED], done[UPDATED], done[DELETED], unchanged, done.total())
 
     async def _client(self) -> Client:
         try:
             return await self._asked("connect", lambda: asyncio.wait_for(self._connect(), CONNECTING_S))
         except (RuntimeError, TimeoutError) as error:  # what the SDK raises for a server that is not there
-            raise SchedulerUnavailable(
-                f"expected a Temporal server, got none in reach: {str(error)[:300] or 'no answer in time'}"
-            ) from error
+            why = str(error)[:300] or "no answer in time"
+            raise SchedulerUnavailable(f"expected a Temporal server, got none in reach: {why}") from error
 
     async def _listed(self, client: Client, owner: Owner) -> tuple[dict[str, LiveEntry], set[str]]:
         """The owner's, by id, and ids that look like the owner's and carry no mark of it."""
@@ -107,8 +111,8 @@ class TemporalControl:
 
         return await self._asked("list", read)
 
-    async def _create(self, client: Client, owner: Owner, entry: Entry) -> bool:
-        """False: another replica was faster, or the list lagged behind."""
+    async def _create(self, client: Client, owner: Owner, entry: Entry) -> str | None:
+        """Another replica may be faster, or the list lags behind: then it is compared."""
         from temporalio.client import ScheduleAlreadyRunningError  # noqa: PLC0415 - an extra
 
         made = json.loads(entry.body)
@@ -118,13 +122,12 @@ class TemporalControl:
                 lambda: client.create_schedule(entry.name, built(made), memo=memo_of(made), rpc_timeout=TIMEOUT),
             )
         except ScheduleAlreadyRunningError:
-            await self._update(client, owner, entry)
-            return False
+            return await self._update(client, owner, entry)
         await self._check(client, entry)
-        return True
+        return CREATED
 
-    async def _update(self, client: Client, owner: Owner, entry: Entry) -> bool:
-        """Keeps what is people's. False: it was right already."""
+    async def _update(self, client: Client, owner: Owner, entry: Entry) -> str | None:
+        """Keeps what is people's. None: it was right already."""
         made, handle = json.loads(entry.body), client.get_schedule_handle(entry.name)
         wrote: list[bool] = []
 
@@ -139,12 +142,13 @@ class TemporalControl:
 
         await self._asked("update", lambda: handle.update(change, rpc_timeout=TIMEOUT))
         await self._check(client, entry)
-        return any(wrote)
+        return UPDATED if any(wrote) else None
 
-    async def _delete(self, client: Client, name: str) -> bool:
-        """False: it was gone already."""
+    async def _delete(self, client: Client, name: str) -> str | None:
+        """None: it was gone already."""
         handle = client.get_schedule_handle(name)
-        return await self._asked("delete", lambda: _gone(handle.delete(rpc_timeout=TIMEOUT)))
+        gone = await self._asked("delete", lambda: _gone(handle.delete(rpc_timeout=TIMEOUT)))
+        return DELETED if gone else None
 
     async def _check(self, client: Client, entry: Entry) -> None:
         """Described again: success in an answer does not mean that it was written."""
@@ -207,19 +211,18 @@ async def _gone(deleting: Awaitable[None]) -> bool:
     return True
 
 
-async def _each(items: Iterable[Any], act: Callable[[Any], Awaitable[bool]]) -> Sequence[bool]:
+async def _each(items: Iterable[Any], act: Callable[[Any], Awaitable[str | None]]) -> Sequence[str | None]:
     """A few at a time; the first failure is raised when all have ended."""
     limit = asyncio.Semaphore(AT_ONCE)
 
-    async def one(item: Any) -> bool:
+    async def one(item: Any) -> str | None:
         async with limit:
             return await act(item)
 
     ended = await asyncio.gather(*map(one, items), return_exceptions=True)
-    for outcome in ended:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome is True for outcome in ended]
+    if failed := [outcome for outcome in ended if isinstance(outcome, BaseException)]:
+        raise failed[0]
+    return [outcome for outcome in ended if not isinstance(outcome, BaseException)]
 
 
 def _not_ours(name: str) -> RegistrationError:

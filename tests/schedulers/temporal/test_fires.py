@@ -75,6 +75,7 @@ async def test_the_server_fires_and_a_worker_calls_the_gateway_over_http(tempora
         remote, _ = remote_of(f"http://{host}:{port}", None, f"file:{tmp_path / 'token'}", SystemClock().now)
         async with working(temporal, queue, over_http(remote)):
             done = await eventually(lambda: enough(bridge, 2))
+            await replayed(await temporal.client(), queue)
     assert {run.row.source for run in done} == {"http:ops"}
     assert all(run.row.scheduled_at % 2000 == 0 for run in done)
     assert len(set(work)) == len(work) >= 2, "each occurrence once"
@@ -85,7 +86,9 @@ async def enough(bridge: DefaultEventBridge, count: int, kind: OccurrenceClass |
     return found if len(found) >= count else []
 
 
-async def test_a_trigger_by_hand_is_a_run_of_its_own_and_a_backfill_fills_once(temporal: Server, tmp_path: Path) -> None:
+async def test_a_trigger_by_hand_is_a_run_of_its_own_and_a_backfill_fills_once(
+    temporal: Server, tmp_path: Path
+) -> None:
     work: list[str] = []
     queue, service = f"q{secrets.token_hex(4)}", shop(work, Cron("7 3 * * *"))
     scheduler = TemporalScheduler(temporal.address, task_queue=queue)
@@ -104,6 +107,16 @@ async def test_a_trigger_by_hand_is_a_run_of_its_own_and_a_backfill_fills_once(t
     assert [datetime.fromtimestamp(run.row.scheduled_at / 1000, UTC).hour for run in filled] == [3]
 
 
+async def replayed(client: Client, queue: str) -> None:
+    """What a schedule started comes to the same when it is run again from its history."""
+    query = f"TaskQueue = '{queue}' AND ExecutionStatus = 'Completed'"
+    found = [one async for one in client.list_workflows(query)]
+    assert found
+    for one in found:
+        history = await client.get_workflow_handle(one.id, run_id=one.run_id).fetch_history()
+        await Replayer(workflows=[PuristaTrigger]).replay_workflow(history)
+
+
 async def settled(client: Client, schedule: str, count: int) -> bool:
     """Whether so many of what the schedule started have ended."""
     found = [one async for one in client.list_workflows(f"TemporalScheduledById = '{schedule}'")]
@@ -118,7 +131,8 @@ async def started(client: Client, queue: str) -> Any:
 
 async def test_what_is_refused_fails_at_once_and_what_cannot_be_decided_is_tried_again(temporal: Server) -> None:
     heard: list[Call] = []
-    answers = [Told("unavailable", "away", again=True, after_ms=1), Told("accepted", "due"), Told("unknown", "no", refused=True)]
+    away = Told("unavailable", "away", again=True, after_ms=1)
+    answers = [away, Told("accepted", "due"), Told("unknown", "no", refused=True)]
 
     async def trigger(call: Call) -> Told:
         heard.append(call)

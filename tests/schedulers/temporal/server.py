@@ -9,13 +9,16 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from temporalio.client import Client
 
 __all__ = ["Server", "binary", "eventually"]
 
+_T = TypeVar("_T")
 PATIENCE_S = 60.0
 
 
@@ -74,10 +77,10 @@ class Server:
                 await asyncio.sleep(0.1)
 
 
-async def eventually(question: object, *, patience: float = PATIENCE_S) -> object:
+async def eventually(question: Callable[[], Awaitable[_T]], *, patience: float = PATIENCE_S) -> _T:
     """The answer of an async function, once it is true."""
     until = time.monotonic() + patience
-    while not (answer := await question()):  # type: ignore[operator]
+    while not (answer := await question()):
         assert time.monotonic() < until, f"still {answer!r} after {patience} s"
         await asyncio.sleep(0.05)
     return answer

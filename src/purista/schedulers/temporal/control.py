@@ -1,7 +1,7 @@
 """The owner's schedules in a Temporal namespace: listed in pages, created, updated and deleted, and read back.
 
 Temporal's conflict tokens protect nothing (a stale one is answered with success, and dropped), and its list lags behind. So
-whatever is written is described again and compared, and what the list shows as old is described before it is written.
+whatever is written is read back and compared, and what the list shows as old is described before it is written.
 """
 
 from __future__ import annotations
@@ -123,7 +123,6 @@ class TemporalControl:
             )
         except ScheduleAlreadyRunningError:
             return await self._update(client, owner, entry)
-        await self._check(client, entry)
         return CREATED
 
     async def _update(self, client: Client, owner: Owner, entry: Entry) -> str | None:
@@ -141,7 +140,6 @@ class TemporalControl:
             return ScheduleUpdate(built(made, there.schedule.state)) if wrote[-1] else None
 
         await self._asked("update", lambda: handle.update(change, rpc_timeout=TIMEOUT))
-        await self._check(client, entry)
         return UPDATED if any(wrote) else None
 
     async def _delete(self, client: Client, name: str) -> str | None:
@@ -150,27 +148,25 @@ class TemporalControl:
         gone = await self._asked("delete", lambda: _gone(handle.delete(rpc_timeout=TIMEOUT)))
         return DELETED if gone else None
 
-    async def _check(self, client: Client, entry: Entry) -> None:
-        """Described again: success in an answer does not mean that it was written."""
-        wanted = meaning(built(json.loads(entry.body)))
+    async def _settle(self, client: Client, owner: Owner, wanted: Mapping[str, Entry]) -> None:
+        """Read back: success in an answer does not mean that it was written. The list says so at once for all of them; what it
+        still shows as old after a while is described.
+        """
+        late: Iterable[str] = ()
+        for number in range(LOOKS):
+            live, _ = await self._listed(client, owner)
+            late = [name for name, entry in wanted.items() if name not in live or live[name].digest != entry.digest]
+            if not late and live.keys() == wanted.keys():
+                return
+            await self._pause(0.05 * 2 ** min(number, 5))
+        await _each(late, lambda name: self._check(client, wanted[name]))
 
+    async def _check(self, client: Client, entry: Entry) -> None:
         async def describe() -> ScheduleDescription:
             return await client.get_schedule_handle(entry.name).describe(rpc_timeout=TIMEOUT)
 
-        for number in range(LOOKS):
-            if meaning((await self._asked("describe", describe)).schedule) == wanted:
-                return
-            await self._pause(0.05 * 2 ** min(number, 5))
-        raise RegistrationMismatch(f"schedule {entry.name} is not what was written: does something else change it?")
-
-    async def _settle(self, client: Client, owner: Owner, wanted: Mapping[str, Entry]) -> None:
-        """Wait for the list to show what was written. Where it lags for longer, the next apply writes nothing all the same."""
-        digests = {name: entry.digest for name, entry in wanted.items()}
-        for number in range(LOOKS):
-            live, _ = await self._listed(client, owner)
-            if {name: one.digest for name, one in live.items()} == digests:
-                return
-            await self._pause(0.05 * 2 ** min(number, 5))
+        if meaning((await self._asked("describe", describe)).schedule) != meaning(built(json.loads(entry.body))):
+            raise RegistrationMismatch(f"schedule {entry.name} is not what was written: does something else change it?")
 
     async def _asked(self, verb: str, ask: Callable[[], Awaitable[_T]]) -> _T:
         """Ask again where the server says so."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from purista.cli.remote import Remote, remote_of
 from purista.cli.temporal import over_http
-from purista.clock import to_iso
-from purista.recurrence import Interval
 from purista.schedulers.base import Call, CallKind
 from purista.schedulers.temporal.worker import Told
 from tests.gateway.http.door import KEY, TOKEN, door, listening
@@ -62,26 +58,22 @@ def remote(host: str, port: int, tmp_path: Path, token: str = TOKEN) -> Remote:
 
 
 async def test_each_kind_of_call_reaches_its_operation(tmp_path: Path) -> None:
-    async with door(Interval(timedelta(minutes=1))) as found, listening(found.app) as (host, port):
-        clock = found.house.clock
-        await clock.advance(minutes=5)
-        at = clock.now() // 60_000 * 60_000
+    async with door() as found, listening(found.app) as (host, port):
+        found.house.at("10:00:20")
+        at = found.house.clock.now() // 3_600_000 * 3_600_000
         trigger = over_http(remote(host, port, tmp_path))
-        first = await trigger(Call(KEY, scheduled_at=at))
-        assert (first.answer, first.again, first.refused) == ("accepted", False, False)
-        assert (await trigger(Call(KEY, scheduled_at=at))).answer == "duplicate"
+        told = [await trigger(Call(KEY, scheduled_at=when)) for when in (at, at, at - 420_000)]
+        assert [one.answer for one in told] == ["accepted", "duplicate", "not_due"]
+        assert not any(one.again or one.refused for one in told)
         manual = Call(KEY, CallKind.MANUAL, request="temporal-1")
-        answers = [(await trigger(manual)).answer for _ in range(2)]
-        assert answers[1] == "duplicate"
-        replay = await trigger(Call(KEY, CallKind.REPLAY, at - 3 * 60_000, "temporal-2"))
-        assert not replay.refused
-        unknown = await trigger(replace(Call(KEY), key="s/1/nobody"))
-        assert unknown.refused
-        assert to_iso(at)
+        assert [(await trigger(manual)).answer for _ in range(2)][1] == "duplicate"
+        replay = await trigger(Call(KEY, CallKind.REPLAY, at - 420_000, "temporal-2"))
+        assert (replay.answer, replay.again, replay.refused) == ("nothing to fill", False, False)
+        assert (await trigger(Call("s/1/nobody"))).refused
 
 
 async def test_a_stranger_is_refused_and_a_gateway_that_is_away_is_asked_again(tmp_path: Path) -> None:
-    async with door(Interval(timedelta(minutes=1))) as found, listening(found.app) as (host, port):
+    async with door() as found, listening(found.app) as (host, port):
         other = remote(host, port, tmp_path, "another-0123456789-abcdefghijklmnopqrst")
         assert (await over_http(other)(Call(KEY))).refused
     away: Told = await over_http(remote(host, port, tmp_path))(Call(KEY))

@@ -19,6 +19,7 @@ OPENED = {
     "postgres": "import asyncpg; from purista.ledgers.postgres import PostgresLedger",
     "kubernetes": "import lightkube; from purista.schedulers.kubernetes.text import yaml_of; yaml_of([{'a': 'b'}])",
     "gcp": "import google.cloud.scheduler_v1, google.pubsub_v1; from purista import GcpScheduler",
+    "temporal": "from purista.schedulers.temporal.workflow import PuristaTrigger; import temporalio",
     "redis": "from purista.ledgers.redis import RedisLedger; from purista.redis.server import Server; import redis",
     "http": "from purista.gateway.http.server import serve; from purista.gateway.http.app import HttpGateway; import uvicorn",
     "otel": "from purista import telemetry; assert telemetry._api() is not None; telemetry.count('calls', answer='x')",

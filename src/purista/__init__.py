@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from purista.schedulers.gcp import GcpScheduler as GcpScheduler
     from purista.schedulers.kubernetes import KubernetesScheduler as KubernetesScheduler
     from purista.schedulers.systemd import SystemdScheduler as SystemdScheduler
+    from purista.schedulers.temporal import TemporalScheduler as TemporalScheduler
     from purista.service.builder import ServiceBuilder as ServiceBuilder
     from purista.service.context import Context as Context
 
@@ -47,12 +48,13 @@ _HOME = {
     "Recurrence": "purista.recurrence",
     "ServiceBuilder": "purista.service.builder",
     "SystemdScheduler": "purista.schedulers.systemd",
+    "TemporalScheduler": "purista.schedulers.temporal",
 }
 
 __all__ = [
     "AirflowScheduler", "AmqpBridge", "App", "Context", "Cron", "CronScheduler", "DefaultEventBridge", "GcpScheduler",
     "HandlerError", "Interval", "KubernetesScheduler", "NatsBridge", "OneShot", "PuristaError", "Recurrence",
-    "ServiceBuilder", "SystemdScheduler", "__version__",
+    "ServiceBuilder", "SystemdScheduler", "TemporalScheduler", "__version__",
 ]  # fmt: skip
 
 

@@ -75,10 +75,18 @@ def _gcp(now: int, zone: str) -> Dialect:  # noqa: ARG001 - jobs name their own 
     return GcpDialect(Place("my-project", "europe-west3", Topic("purista"), now))
 
 
+def _temporal(now: int, zone: str) -> Dialect:  # noqa: ARG001 - its calendars are in UTC
+    from purista.schedulers.temporal.dialect import TemporalDialect  # noqa: PLC0415
+    from purista.schedulers.temporal.place import Place  # noqa: PLC0415
+
+    return TemporalDialect(Place(now))
+
+
 ADAPTERS: Mapping[str, Adapter] = {
     "cron": Adapter("purista.schedulers.cron.support:SUPPORT", _cron),
     "systemd": Adapter("purista.schedulers.systemd.support:SUPPORT", _systemd),
     "kubernetes": Adapter("purista.schedulers.kubernetes.support:SUPPORT", _kubernetes),
+    "temporal": Adapter("purista.schedulers.temporal.support:SUPPORT", _temporal),
     "airflow": Adapter("purista.schedulers.airflow.support:SUPPORT", _airflow),
     "gcp": Adapter("purista.schedulers.gcp.support:SUPPORT", _gcp),
 }

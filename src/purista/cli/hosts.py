@@ -1,4 +1,4 @@
-"""Options of ``export`` and ``apply``, with a command for each scheduler of a host."""
+"""Options of ``export`` and ``apply``, with a command for each scheduler of a host, or beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from purista.cli import temporal_options as temporal
 from purista.cli.options import App, HostZone, Json, Ledger
 from purista.cli.output import Output
 from purista.cli.store import Group
@@ -31,6 +32,7 @@ def groups() -> list[Group]:
                 ("gcp", export_gcp),
                 ("kubernetes", export_kubernetes),
                 ("systemd", export_systemd),
+                ("temporal", temporal.export_temporal),
             ],
         ),
         (
@@ -42,8 +44,10 @@ def groups() -> list[Group]:
                 ("gcp", apply_gcp),
                 ("kubernetes", apply_kubernetes),
                 ("systemd", apply_systemd),
+                ("temporal", temporal.apply_temporal),
             ],
         ),
+        ("temporal", "Work what schedules in Temporal start.", [("worker", temporal.worker_temporal)]),
     ]
 
 

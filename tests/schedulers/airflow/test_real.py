@@ -187,7 +187,11 @@ def test_a_manual_run_is_a_run_of_its_own_and_its_repetition_a_duplicate(shop: H
     assert (row["class"], row["request"]) == ("manual", told["dag_run_id"])
     until(lambda: station.runs(dag)[0]["state"] == "success", "the task's end", shop.said)
     clear = {"dry_run": False, "only_failed": False}
-    until(lambda: station.ask("POST", f"/dags/{dag}/clearTaskInstances", clear)[0] == 200, "the task's second turn", shop.said)
+    until(
+        lambda: station.ask("POST", f"/dags/{dag}/clearTaskInstances", clear)[0] == 200,
+        "the task's second turn",
+        shop.said,
+    )
     until(lambda: station.runs(dag)[0]["state"] == "success", "the task's second end", shop.said)
     assert len(shop.history("shop/1/leaves")) == 1
 

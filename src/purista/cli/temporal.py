@@ -1,0 +1,205 @@
+"""``purista export temporal``, ``purista apply temporal`` and ``purista temporal worker``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from purista.app import App
+from purista.cli.configure import register_all, rendered, shown
+from purista.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE, Stop
+from purista.cli.find import Session
+from purista.cli.output import Output
+from purista.cli.signals import Stopping, logging_to_stderr, on_signals
+from purista.clock import to_iso
+from purista.contract.rules import validate_app
+from purista.errors import UnknownSchedule
+from purista.gateway.backfill import slots
+from purista.gateway.gateway import Gateway
+from purista.gateway.plan import Answer
+from purista.schedulers.base import Call, CallKind
+from purista.schedulers.temporal import TemporalScheduler
+from purista.schedulers.temporal.place import queue_of
+from purista.schedulers.temporal.scheduler import opening
+from purista.schedulers.temporal.worker import Told, Trigger, serve
+from purista.settings import Settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from purista.schedulers.remote import Heard, Remote
+
+__all__ = ["Server", "Way", "apply", "export", "over_http", "within", "worker"]
+
+log = logging.getLogger("purista.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Which Temporal server, and which queue of it."""
+
+    address: str
+    namespace: str
+    task_queue: str | None
+    tls: bool = False
+    api_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How calls reach a gateway: its address, or the ledger of a file or an app."""
+
+    gateway: str | None
+    secret: str | None = None
+    token: str | None = None
+    ledger: str | None = None
+    app: str | None = None
+
+
+def export(session: Session, app: App, out: Output, *, task_queue: str | None, directory: Path | None) -> int:
+    """Print the schedules as JSON, or write them into ``directory``. Findings go to stderr.
+
+    :raises Stop: a file cannot be written.
+    """
+    validate_app(app.services)
+    own = app.bridge.scheduler
+    mine = (
+        own if isinstance(own, TemporalScheduler) and task_queue is None else TemporalScheduler(task_queue=task_queue)
+    )
+    files, findings = rendered(app, mine.at(session.clock.now() // 1000).dialect, ledger_id="")
+    return shown(out, files, findings, directory)
+
+
+async def apply(app: App, out: Output) -> int:
+    """Register every service of the app and change what is live in Temporal, by the app's own scheduler.
+
+    :raises Stop: the app's bridge has another scheduler, or none.
+    :raises purista.errors.RegistrationError: the server could not be changed.
+    """
+    validate_app(app.services)
+    bridge = app.bridge
+    if not isinstance(bridge.scheduler, TemporalScheduler):
+        fix = "write AmqpBridge(…, scheduler=TemporalScheduler('localhost:7233')), or use export"
+        raise Stop(
+            CONFIG, f"expected an app whose bridge has a TemporalScheduler, got {bridge.place} without one; {fix}"
+        )
+    async with bridge.ledger:
+        return await register_all(app, bridge, bridge.scheduler.name, out)
+
+
+async def worker(session: Session, out: Output, *, server: Server, way: Way, stopping: Stopping | None = None) -> int:
+    """Work what schedules start until a signal.
+
+    :raises Stop: the server is not in reach, or nothing says where the gateway is.
+    """
+    stopping = stopping or Stopping()
+    connect = opening(server.address, namespace=server.namespace, tls=server.tls, api_key=server.api_key)
+    with logging_to_stderr(as_json=out.as_json), on_signals(stopping):
+        async with _way(session, way) as (trigger, environment):
+            queue = server.task_queue or queue_of(environment)
+            client = await _connected(connect(), server.address)
+            log.info("started: queue %s of %s", queue, server.address, extra={"action": "started"})
+            await serve(client, queue, trigger, stopping.wait)
+        log.info("stopped: queue %s", queue, extra={"action": "stopped"})
+    return OK
+
+
+async def _connected(opened: Any, address: str) -> Client:
+    try:
+        client: Client = await opened
+    except RuntimeError as error:  # what the SDK raises for a server that is not there
+        raise Stop(UNAVAILABLE, f"expected a Temporal server at {address}, got none: {str(error)[:300]}") from error
+    return client
+
+
+@asynccontextmanager
+async def _way(session: Session, way: Way) -> AsyncIterator[tuple[Trigger, str]]:
+    """What a call is handed to, and whose environment that is.
+
+    :raises Stop: both ways are named, or an address or credential must not be used.
+    """
+    settings = Settings.read()
+    if way.gateway is None:
+        if way.secret or way.token:
+            raise Stop(USAGE, "expected --gateway with --secret or --token, got none; write --gateway URL")
+        async with session.desk(way.ledger, way.app, writes=True) as desk, desk.acting() as gateway:
+            yield within(gateway), desk.ledger.environment
+        return
+    if way.ledger or way.app:
+        raise Stop(USAGE, "expected --gateway, or --app or --ledger, got both; leave out one")
+    from purista.schedulers.remote import RemoteFault, remote_of  # noqa: PLC0415 - only for calls over HTTP
+
+    named = way.secret or way.token
+    secret, token = (way.secret, way.token) if named else (settings.gateway_secret, settings.gateway_token)
+    try:
+        remote, warnings = remote_of(way.gateway, secret, token, session.clock.now)
+    except RemoteFault as error:
+        raise Stop(CONFIG, str(error)) from error
+    for warning in warnings:
+        log.warning("%s", warning)
+    yield over_http(remote), settings.environment
+
+
+def over_http(remote: Remote) -> Trigger:
+    """One attempt at the gateway for each of Temporal's: its history shows them, its retry policy says when."""
+
+    async def trigger(call: Call) -> Told:
+        operation, document = _asked(call)
+        return _heard(await asyncio.to_thread(remote.ask, operation, call.key, document, 0))
+
+    return trigger
+
+
+def _asked(call: Call) -> tuple[str, dict[str, Any]]:
+    at = call.scheduled_at
+    if call.kind is CallKind.MANUAL:
+        return "run", {"request": call.request}
+    if call.kind is CallKind.REPLAY and at is not None:
+        return "backfill", {"from": to_iso(at), "to": to_iso(at + 1), "max": 1}
+    return "trigger", {} if at is None else {"scheduledAt": to_iso(at)}
+
+
+def _heard(heard: Heard) -> Told:
+    told, status = heard.document, heard.status
+    word = str(told.get("answer") or told.get("error") or ("unavailable" if status == 0 else status))
+    detail = str(told.get("detail") or heard.fault or f"status {status}")
+    if 200 <= status < 300:
+        if "published" in told and "answer" not in told:  # a backfill of one slot
+            left = bool(told.get("left"))
+            return Told("filled" if told["published"] else "nothing to fill", "backfill", again=left)
+        return Told(word, detail)
+    lasting = 400 <= status < 500 and status not in (408, 425, 429)
+    return Told(word, detail, again=not lasting, refused=lasting)
+
+
+def within(gateway: Gateway) -> Trigger:
+    """Straight into a gateway of this process."""
+
+    async def trigger(call: Call) -> Told:
+        if call.kind is CallKind.REPLAY:
+            return await _filled(gateway, call)
+        reply = await gateway.trigger(call)
+        again, refused = reply.answer is Answer.RETRY, reply.answer is Answer.REFUSED
+        return Told(str(reply.answer), reply.detail, again, refused, reply.retry_after_ms)
+
+    return trigger
+
+
+async def _filled(gateway: Gateway, call: Call) -> Told:
+    """A slot whose work is still to be done, and no other: a backfill in Temporal names those that ran, too."""
+    at = call.scheduled_at or 0
+    try:
+        found = [slot async for slot in slots(gateway.ledger, call.key, at, at + 1)]
+    except UnknownSchedule as error:
+        return Told("unknown", str(error), refused=True)
+    for slot in found:
+        if slot.state.fillable:
+            reply = await gateway.trigger(Call(call.key, CallKind.REPLAY, at, slot.request, call.source))
+            again, refused = reply.answer is Answer.RETRY, reply.answer is Answer.REFUSED
+            return Told(str(reply.answer), reply.detail, again, refused, reply.retry_after_ms)
+    return Told("nothing to fill", str(found[0].state) if found else "not an occurrence of this schedule")

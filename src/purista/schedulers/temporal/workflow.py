@@ -1,0 +1,46 @@
+"""The workflow that every schedule of ours starts. Imported by the worker alone: its decorators need Temporal's SDK.
+
+It runs without the sandbox: it uses nothing but its own arguments and what Temporal tells it, which a test replays from a real
+history, and the sandbox would import this package again for every run.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+
+from purista.schedulers.temporal.ingress import call_of, to_document
+from purista.schedulers.temporal.wire import WORKFLOW
+
+__all__ = ["ACTIVITY", "REFUSED", "PuristaTrigger"]
+
+ACTIVITY, REFUSED = "purista.call", "PuristaRefused"
+_NOMINAL = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+_RETRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1),
+    non_retryable_error_types=[REFUSED],
+)  # fmt: skip
+ATTEMPT = timedelta(minutes=1)
+IN_ALL = timedelta(hours=24)
+"""So long a call is tried while the gateway is away. It decides what is due at any later call, too."""
+
+
+@workflow.defn(name=WORKFLOW, sandboxed=False)
+class PuristaTrigger:
+    """Tells the gateway that something may be due, and keeps what it answered."""
+
+    @workflow.run
+    async def run(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """One call, tried again until there is an answer."""
+        info = workflow.info()
+        at = info.typed_search_attributes.get(_NOMINAL)
+        nominal = None if at is None else round(at.timestamp()) * 1000
+        call = call_of(asked, nominal, round(info.workflow_start_time.timestamp() * 1000), info.run_id)
+        answer: dict[str, Any] = await workflow.execute_activity(
+            ACTIVITY, to_document(call), start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=IN_ALL,
+            retry_policy=_RETRIES, result_type=dict,
+        )  # fmt: skip
+        return answer

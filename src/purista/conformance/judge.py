@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,20 +84,18 @@ def _refusal(compiled: Compiled, key: str) -> str | None:
 
 def _held_against(case: Case, calls: Sequence[int], lateness_ms: int) -> Verdict:
     """As the gateway does: a call decides everything due that no call before it has decided."""
-    waiting = list(case.due)
-    decided_by: dict[int, int] = {}
-    extra = inside = 0
-    for call in calls:
-        found = [due for due in waiting if due <= call]
-        del waiting[: len(found)]
-        decided_by |= dict.fromkeys(found, call)
-        if call < case.end:  # what comes later is for what is due later, as far as this window can say
-            inside += 1
-            extra += not found
-    lateness = [decided_by[due] - due for due in case.due if due in decided_by]
-    missed = tuple(
-        due for due in case.due if due not in decided_by or (decided_by[due] - due) * 1000 > lateness_ms
-    )
-    outcome = Outcome.MISSED if missed else Outcome.PASSED
+    decided = list(zip(case.due, _deciding(case.due, calls), strict=True))
+    missed = tuple(due for due, call in decided if call is None or (call - due) * 1000 > lateness_ms)
+    lateness = [call - due for due, call in decided if call is not None and due not in missed]
+    inside = bisect_left(calls, case.end)  # what comes later is for what is due later, as far as this window can say
+    useful = len({call for _, call in decided if call is not None and call < case.end})
     late = sum(by > 0 for by in lateness)
-    return Verdict(case, outcome, inside, extra, late, max(lateness, default=0), missed)
+    outcome = Outcome.MISSED if missed else Outcome.PASSED
+    return Verdict(case, outcome, inside, inside - useful, late, max(lateness, default=0), missed)
+
+
+def _deciding(due: Iterable[int], calls: Sequence[int]) -> Iterator[int | None]:
+    """For each instant the first call that does not come before it."""
+    for at in due:
+        index = bisect_left(calls, at)
+        yield calls[index] if index < len(calls) else None

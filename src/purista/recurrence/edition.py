@@ -5,8 +5,10 @@ Nothing here changes what the process goes by: a table belongs to whoever asked 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +18,9 @@ from purista.recurrence.cron_zoned import instants_between
 from purista.recurrence.recurrence import Recurrence
 from purista.recurrence.zone import FIRST, LAST, ZoneTable, get_zone, table_of
 
-__all__ = ["Edition", "timestamps_by"]
+__all__ = ["Edition", "days_that_differ", "timestamps_by"]
+
+DAY = 86_400
 
 _VERSIONS = ("+VERSION", "version", "tzdata.zi")
 """Files in which a database says which edition it is; distributions leave out one or the other."""
@@ -64,11 +68,47 @@ def timestamps_by(rule: Recurrence, table: ZoneTable, start: int, end: int) -> S
     return instants_between(rule.expression, table, max(low, FIRST), min(high, LAST))
 
 
+def days_that_differ(
+    rule: Recurrence, old: ZoneTable, new: ZoneTable, start: int, end: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """The occurrences in ``[start, end)`` (epoch seconds) that only ``old`` has and those that only ``new`` has, for each date
+    on which there are any. A date is what either edition calls so; one of them is held at a time.
+    """
+    if not isinstance(rule.expression, Cron):
+        return
+    done = -1
+    for low, high in _spans(old, new, start, end):
+        first = (low + min(old.low, new.low)) // DAY - 1
+        last = (high + max(old.high, new.high)) // DAY + 1
+        for day in range(max(first, done + 1), last + 1):
+            gone = [at for at in _only_in(rule, old, new, day) if start <= at < end]
+            fresh = [at for at in _only_in(rule, new, old, day) if start <= at < end]
+            if gone or fresh:
+                yield gone, fresh
+        done = max(done, last)
+
+
+def _only_in(rule: Recurrence, one: ZoneTable, other: ZoneTable, day: int) -> list[int]:
+    """The date's occurrences by ``one`` that are none by ``other``, on whichever date."""
+    found = timestamps_by(rule, one, one.first_pass(day * DAY), one.first_pass((day + 1) * DAY))
+    known = set(timestamps_by(rule, other, found[0], found[-1] + 1)) if found else set()
+    return [at for at in found if at not in known]
+
+
+def _spans(old: ZoneTable, new: ZoneTable, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the offsets differ."""
+    inside = (at for table in (old, new) for at in table.starts if start < at < end)
+    edges = [start, *sorted(set(inside)), end]
+    for low, high in pairwise(edges):
+        if old.offsets[old.segment(low)] != new.offsets[new.segment(low)]:
+            yield low, high
+
+
 def _load(path: Path, name: str) -> ZoneTable:
     data = path.read_bytes()
     try:
         return table_of(data, ZoneInfo.from_file(BytesIO(data), key=name))
-    except Exception as error:
+    except (InvalidTimezone, ValueError, IndexError, EOFError, struct.error) as error:
         raise InvalidTimezone(f"expected the zone {name} in {path}, got something else: {error}") from error
 
 

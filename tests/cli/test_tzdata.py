@@ -77,7 +77,7 @@ def test_a_zone_that_is_gone_is_named(purista: Purista, old: Path, new: Path) ->
     assert "NEW has no such zone" in done.out
 
 
-def test_a_job_that_follows_elapsed_time_is_not_affected_by_a_whole_hour(purista: Purista, home: Path, old: Path, new: Path) -> None:
+def test_elapsed_time_is_not_affected_by_a_whole_hour(purista: Purista, home: Path, old: Path, new: Path) -> None:
     text = (home / "shopapp.py").read_text().replace('Cron("30 2 * * *")', 'Cron("*/5 * * * *")')
     (home / "shopapp.py").write_text(text)
     found = purista("check", "--tzdata", str(old), str(new), "--json").json

@@ -120,7 +120,9 @@ def _ends_of_months() -> Iterator[Made]:
                 words = f"Months of {year} without a {day}th are left out: {len(due)} remain."
                 if day == 31:
                     words = words.replace("31th", "31st")
-                yield Made(f"calendar/day-{day}-{slug(zone)}-{year}", "month-end", cron(text), zone, start, end, due, words)
+                yield Made(
+                    f"calendar/day-{day}-{slug(zone)}-{year}", "month-end", cron(text), zone, start, end, due, words
+                )
 
 
 def _leap_days() -> Iterator[Made]:

@@ -1,7 +1,7 @@
 """Makes the corpus' data files: ``python -m tests.conformance.generate`` from the project's root.
 
-Expected instants come from ``tests/recurrence/oracle.py`` and from loops over seconds, never from ``purista.recurrence``. The same
-tz database gives the same bytes on every machine and Python: what is chosen is chosen by SHA-256 of what it is for.
+Expected instants come from ``tests/recurrence/oracle.py`` and from loops over seconds, never from ``purista.recurrence``. The
+same tz database gives the same bytes on every machine and Python: what is chosen is chosen by SHA-256 of what it is for.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
     for name in FILES:
         lines = [line(one) for one in documents(name, edition)]
         (FOLDER / name).write_text("\n".join(lines) + "\n", "ascii")
-        print(f"{len(lines):6} {name}")  # noqa: T201 - it is a script
+        print(f"{len(lines):6} {name}")
 
 
 if __name__ == "__main__":

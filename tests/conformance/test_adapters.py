@@ -35,9 +35,9 @@ class Fixed:
     """A dialect that calls at given instants, or refuses."""
 
     name, lateness_ms = "fixed", 60_000
-    support: Support = {}
 
     def __init__(self, calls: Sequence[int], refused: str = "") -> None:
+        self.support: Support = {}
         self.calls, self.refused = calls, refused
 
     def compile(self, owner: Owner, schedules: Sequence[Schedule]) -> Compiled:

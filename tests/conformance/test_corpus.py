@@ -93,7 +93,13 @@ def test_cronsim_agrees_where_no_clock_changes() -> None:
     """Of numbers alone: it reads some ranges in its own way (tests/recurrence/test_cronsim.py)."""
     checked = 0
     for case in ALL:
-        if not case.holds or not isinstance(case.expression, Cron) or case.transitions or case.starts_at or case.ends_at:
+        if (
+            not case.holds
+            or not isinstance(case.expression, Cron)
+            or case.transitions
+            or case.starts_at
+            or case.ends_at
+        ):
             continue
         begin = datetime.fromtimestamp(case.start - 1, case.recurrence().zone)
         found = []
@@ -117,7 +123,9 @@ def test_a_case_of_another_tz_database_is_skipped_not_failed(monkeypatch: pytest
 
 def test_what_differs_is_said_with_the_reason() -> None:
     case = next(one for one in ALL if one.id == "derived/berlin-gap-inside")
-    with pytest.raises(AssertionError, match=r"missing 2026-03-29T01:00:00Z; not due 2026-03-29T01:30:00Z.*jumped over"):
+    with pytest.raises(
+        AssertionError, match=r"missing 2026-03-29T01:00:00Z; not due 2026-03-29T01:30:00Z.*jumped over"
+    ):
         case.check([datetime(2026, 3, 29, 1, 30, tzinfo=UTC)])
     with pytest.raises(AssertionError, match="out of order or more than once"):
         case.check([*case.due, *case.due])

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def _imported(module: str, attribute: str) -> Any:
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+        if error.name is None or module.split(".", maxsplit=1)[0] != error.name.split(".")[0]:
             raise  # the module is there and fails itself: its own error says more
         raise Stop(CONFIG, f"expected a module {module!r} here or installed, found none") from None
     for name in attribute.split("."):
@@ -86,7 +86,9 @@ def _factory(found: Any, reference: str) -> Make:
         dialect: Dialect = found
         return lambda _now, _zone: dialect
     if not callable(found):
-        raise Stop(CONFIG, f"expected a dialect or a function that makes one at {reference}, got {type(found).__name__}")
+        raise Stop(
+            CONFIG, f"expected a dialect or a function that makes one at {reference}, got {type(found).__name__}"
+        )
     needed = [
         one
         for one in inspect.signature(found).parameters.values()
@@ -94,9 +96,8 @@ def _factory(found: Any, reference: str) -> Make:
     ]
     if len(needed) not in {0, 2}:
         raise Stop(CONFIG, f"expected {reference}() or {reference}(now, host_zone), got {len(needed)} parameters")
-    if needed:
-        return lambda now, zone: found(now, zone)  # type: ignore[no-any-return]
-    return lambda _now, _zone: found()  # type: ignore[no-any-return]
+    made: Callable[..., Dialect] = found
+    return made if needed else lambda _now, _zone: made()
 
 
 def _show(out: Output, verdicts: Sequence[Verdict]) -> None:

@@ -66,7 +66,9 @@ def conformance(
         str, typer.Argument(metavar="SCHEDULER|MODULE:ATTR", help="one of ours, or a dialect or what makes one")
     ],
     only: Annotated[list[str] | None, typer.Option("--rule", metavar="RULE", help="only this; repeatable")] = None,
-    host_zone: Annotated[str, typer.Option("--host-zone", metavar="ZONE", help="of its host, where it matters")] = "UTC",
+    host_zone: Annotated[
+        str, typer.Option("--host-zone", metavar="ZONE", help="of its host, where it matters")
+    ] = "UTC",
     *,
     as_json: Json = False,
 ) -> int:

@@ -84,7 +84,8 @@ def _affected(schedule: Schedule, editions: Sequence[Edition], start: int, end: 
 
 def _show(out: Output, editions: Sequence[Edition], total: int, affected: Sequence[_Affected], days: int) -> None:
     rows: list[Row] = [
-        [one.schedule.key, one.schedule.timezone, Cell(_sum(one), "red" if one.missing else "yellow")] for one in affected
+        [one.schedule.key, one.schedule.timezone, Cell(_sum(one), "red" if one.missing else "yellow")]
+        for one in affected
     ]
     out.table(["schedule", "zone", f"in the next {days} days"], rows)
     for one in affected:
@@ -94,7 +95,9 @@ def _show(out: Output, editions: Sequence[Edition], total: int, affected: Sequen
     words = f"{len(affected)} of {total} schedule{'' if total == 1 else 's'} affected"
     out.line(f"{named}: {words}", "yellow" if affected else "green")
     if affected:
-        out.line("update scheduler hosts, gateways and workers together, then apply again: entries are made by zone data")
+        out.line(
+            "update scheduler hosts, gateways and workers together, then apply again: entries are made by zone data"
+        )
 
 
 def _sum(one: _Affected) -> str:
@@ -109,9 +112,7 @@ def _examples(one: _Affected) -> list[str]:
     old, new = one.tables
     if old is None or new is None:
         return []
-    lines = [
-        f"moves   {local(a * 1000, old.zone)} → {local(b * 1000, new.zone)}" for a, b in one.moving[:EXAMPLES]
-    ]
+    lines = [f"moves   {local(a * 1000, old.zone)} → {local(b * 1000, new.zone)}" for a, b in one.moving[:EXAMPLES]]
     lines += [f"vanish  {local(at * 1000, old.zone)}" for at in one.vanishing[:EXAMPLES]]
     return lines + [f"appear  {local(at * 1000, new.zone)}" for at in one.appearing[:EXAMPLES]]
 

@@ -43,8 +43,8 @@ class Case:
     """An expression in a zone, a window ``[start, end)``, and everything that is due in it. Instants are epoch seconds, UTC.
 
     ``starts_at`` (inclusive) and ``ends_at`` (exclusive) are bounds that belong to the schedule. ``offset`` and ``transitions``
-    are what the case relies on: the zone's offset from UTC two days before the window, and its changes from there until two days
-    after it. ``tzdata`` is the edition in which it was seen so.
+    are what the case relies on: the zone's offset from UTC two days before the window, and its changes from there until two
+    days after it. ``tzdata`` is the edition in which it was seen so.
     """
 
     id: str
@@ -191,4 +191,3 @@ def _seconds(instant: int | datetime) -> int:
 
 def _iso(instant: int) -> str:
     return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%dT%H:%M:%SZ}"
-

@@ -1,4 +1,4 @@
-"""How a dialect does with a case: what it refuses, what it calls for too late or not at all, and what its extra calls come to."""
+"""How a dialect does with a case: what it refuses, what it calls for too late or not at all, and what it calls for besides."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``extra``: calls that find nothing due, ``calls``: all of them. ``late``: instants that are called for later than they are
-    due, yet in time; ``latest``: by how many seconds at most. ``missed``: the instants that nobody calls for in time. ``said``: why
-    it was refused, or what broke.
+    """``extra``: calls that find nothing due, ``calls``: all of them. ``late``: instants that are called for later than they
+    are due, yet in time; ``latest``: by how many seconds at most. ``missed``: the instants that nobody calls for in time.
+    ``said``: why it was refused, or what broke.
     """
 
     case: Case

@@ -20,7 +20,17 @@ from zoneinfo import ZoneInfo
 from purista.errors import InvalidTimezone
 from purista.recurrence.posix import expand
 
-__all__ = ["FIRST", "LAST", "Transition", "ZoneTable", "get_zone", "table_of", "transitions", "transitions_in", "zone_table"]
+__all__ = [
+    "FIRST",
+    "LAST",
+    "Transition",
+    "ZoneTable",
+    "get_zone",
+    "table_of",
+    "transitions",
+    "transitions_in",
+    "zone_table",
+]
 
 FIRST, LAST = 0, 7_258_118_400  # 1970-01-01, 2200-01-01
 _ABBREVIATIONS = {

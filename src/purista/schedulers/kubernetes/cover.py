@@ -91,7 +91,7 @@ def _fields(cron: Cron) -> str:
 
 
 def _every_day(cron: Cron, zone: str, now: int, until: int) -> list[Line]:
-    """For a zone in which the library stands still for good: every UTC time that one of the local times can be, on every day."""
+    """Where the library would stand still for good: every UTC time that one of the local times can be, on every day."""
     table = zone_table(zone)
     offsets = set(table.offsets[table.segment(now) : table.segment(until) + 1])
     minutes = {-(-(local - offset) // MINUTE) % (DAY // MINUTE) for local in cron.seconds for offset in offsets}

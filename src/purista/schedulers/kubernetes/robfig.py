@@ -132,7 +132,8 @@ def _followed(spec: Spec, table: ZoneTable, plain: Recurrence, start: int, end: 
     """From the last one before: the controller asks for what follows the last Job. And whether that goes back in time."""
     before = plain.previous_timestamp(start - BESIDE)
     last = start - BESIDE if before is None else before
-    search, found = _Search(spec, table, last, end), []
+    search = _Search(spec, table, last, end)
+    found: list[int] = []
     while (following := search.next()) is not None:
         if following <= last:
             return found, True

@@ -40,7 +40,7 @@ def _grammar(count: int) -> Iterator[Made]:
         zone = one_of(ZONES, attempt, "zone")
         start = seconds("2025-01-01 00:00") + below(4 * 365, attempt, "day") * DAY
         times = len(asked.minutes) * len(asked.hours)
-        end = start + (500 if times <= 2 else 60 if times <= 30 else 3) * DAY
+        end = start + (300 if times <= 2 else 60 if times <= 30 else 3) * DAY
         due, end = _cut(by_date(asked, zone, start, end), end)
         if due:  # what is never due in so long may be refused as a date that no month has
             found += 1

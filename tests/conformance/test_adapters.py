@@ -13,7 +13,7 @@ from purista.schedulers.support import Support
 from purista.testing.corpus import Case, Origin, Outcome, cases, conform, judge
 
 DERIVED = cases(origin=Origin.DERIVED)
-SOME = [*DERIVED[::4], *cases(origin=Origin.GENERATED)[::83]]
+SOME = [*DERIVED[::6], *cases(origin=Origin.GENERATED)[::131]]
 PLAIN = next(case for case in DERIVED if case.id == "derived/berlin-gap-inside")
 
 

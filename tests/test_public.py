@@ -85,5 +85,7 @@ def test_the_wheel_has_what_it_needs_and_no_tests(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"purista/py.typed", "purista/sqlite/migrations/0001.sql", "purista/contract/manifest.schema.json"} <= names
+    corpus = {"rules.json", "case.schema.json", "derived.jsonl", "clocks.jsonl", "calendar.jsonl", "distances.jsonl"}
+    assert {f"purista/conformance/{name}" for name in corpus} <= names
     assert not [name for name in names if name.startswith(("tests/", "bench/", "examples/"))]
     assert any(name.endswith("licenses/LICENSE") for name in names)

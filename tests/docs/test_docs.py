@@ -222,7 +222,7 @@ STORIES = [ROOT / "docs" / name for name in ("life.md", "tutorial.md", "why-did-
 
 def test_every_command_of_every_page_is_run() -> None:
     """By a test of its own here, or beside the page's subject (tests/schedulers)."""
-    run = {"README.md", "cli.md", "import.md", "cron.md", "systemd.md", "http.md", "gateway-down.md"} | {
+    run = {"README.md", "cli.md", "import.md", "cron.md", "systemd.md", "http.md", "gateway-down.md", "corpus.md"} | {
         page.name for page in STORIES
     }
     assert {block.page.name for block in ALL if block.language == "console"} <= run

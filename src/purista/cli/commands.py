@@ -22,7 +22,7 @@ from purista import __version__
 from purista.cli import hosts, life, network, start, store, trial
 from purista.cli.exits import BROKEN_PIPE, INTERNAL, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop, advised, code_of
 from purista.cli.find import Session, pick
-from purista.cli.options import App, Count, CronText, Json, Key, Keys, Ledger, MaybeKey, Zone
+from purista.cli.options import App, Count, CronText, Json, Key, Keys, Ledger, MaybeKey, Zone, ZoneFolders
 from purista.cli.output import Output, complain
 from purista.clock import Clock
 from purista.errors import PuristaError
@@ -159,9 +159,18 @@ def check(
     *,
     strict: Annotated[bool, typer.Option("--strict", help="warnings fail too")] = False,
     sarif: Annotated[bool, typer.Option("--sarif", help="print SARIF 2.1.0, for code hosts and editors")] = False,
+    tzdata: ZoneFolders = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=3_660, help="with --tzdata: how far ahead")] = 366,
     as_json: Json = False,
 ) -> int:
-    """Advice about what is declared. Exit code 1 when something will not work."""
+    """Advice about what is declared. Exit code 1 when something will not work, or with --tzdata when an instant changes."""
+    if tzdata is not None:
+        from purista.cli.tzdata import check_tzdata  # noqa: PLC0415 - only this option pays for it
+
+        if sarif or strict:
+            raise Stop(USAGE, "expected --tzdata alone or with --json; leave out --sarif and --strict")
+        out = Output(as_json=as_json)
+        return check_tzdata(ctx.obj.load(app), out, *tzdata, now=ctx.obj.clock.now(), days=days)
     from purista.cli.checks import check as work  # noqa: PLC0415 - only this command pays for it
 
     out = Output(as_json=as_json or sarif)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from purista.cli.complete import schedule_keys
 
-__all__ = ["App", "Count", "CronText", "HostZone", "Json", "Key", "Keys", "Ledger", "MaybeKey", "SchedulerName", "Zone"]
+__all__ = [
+    "App", "Count", "CronText", "HostZone", "Json", "Key", "Keys", "Ledger", "MaybeKey", "SchedulerName", "Zone", "ZoneFolders",
+]  # fmt: skip
 
 App = Annotated[str | None, typer.Option("--app", metavar="MODULE:ATTR", help="the app, such as billing:app")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
@@ -23,4 +26,8 @@ HostZone = Annotated[str | None, typer.Option("--host-zone", metavar="ZONE", hel
 Count = Annotated[int, typer.Option("-n", "--count", min=1, max=10_000, help="how many")]
 SchedulerName = Annotated[
     str | None, typer.Option("--scheduler", metavar="NAME", help="cron, systemd [the one the app was given]")
+]
+ZoneFolders = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option("--tzdata", metavar="OLD NEW", help="two tz databases: which schedules does the update affect"),
 ]

@@ -18,7 +18,7 @@ Into = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", hel
 
 def commands() -> list[tuple[str, Callable[..., int]]]:
     """Names and functions, in the order of the help text."""
-    return [("init", init), ("doctor", doctor), ("support", support)]
+    return [("init", init), ("doctor", doctor), ("support", support), ("conformance", conformance)]
 
 
 def groups() -> list[tuple[str, str, list[tuple[str, Callable[..., int]]]]]:
@@ -59,6 +59,23 @@ def support(
     from purista.cli.support import support as work  # noqa: PLC0415 - only this command pays for it
 
     return work(Output(as_json=as_json), schedulers or [])
+
+
+def conformance(
+    scheduler: Annotated[
+        str, typer.Argument(metavar="SCHEDULER|MODULE:ATTR", help="one of ours, or a dialect or what makes one")
+    ],
+    only: Annotated[list[str] | None, typer.Option("--rule", metavar="RULE", help="only this; repeatable")] = None,
+    host_zone: Annotated[
+        str, typer.Option("--host-zone", metavar="ZONE", help="of its host, where it matters")
+    ] = "UTC",
+    *,
+    as_json: Json = False,
+) -> int:
+    """A scheduler's dialect against the corpus of what is due when. Exit code 1 when it misses something without a word."""
+    from purista.cli.conformance import conformance as work  # noqa: PLC0415 - only this command pays for it
+
+    return work(Output(as_json=as_json), scheduler, only=only or [], host_zone=host_zone)
 
 
 def import_crontab(

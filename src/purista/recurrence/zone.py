@@ -20,7 +20,17 @@ from zoneinfo import ZoneInfo
 from purista.errors import InvalidTimezone
 from purista.recurrence.posix import expand
 
-__all__ = ["FIRST", "LAST", "Transition", "ZoneTable", "get_zone", "transitions", "zone_table"]
+__all__ = [
+    "FIRST",
+    "LAST",
+    "Transition",
+    "ZoneTable",
+    "get_zone",
+    "table_of",
+    "transitions",
+    "transitions_in",
+    "zone_table",
+]
 
 FIRST, LAST = 0, 7_258_118_400  # 1970-01-01, 2200-01-01
 _ABBREVIATIONS = {
@@ -178,7 +188,12 @@ def zone_table(name: str) -> ZoneTable:
 @lru_cache(maxsize=1024)
 def _table(name: str) -> ZoneTable:
     zone = _zone(name)  # refuses what is no name, before it can become a path
-    times, offsets, footer = _read(_data(name))
+    return table_of(_data(name), zone)
+
+
+def table_of(data: bytes, zone: ZoneInfo) -> ZoneTable:
+    """The table that TZif data comes to, wherever it is from. ``zone`` is the same data as ``zoneinfo`` reads it."""
+    times, offsets, footer = _read(data)
     if footer:
         last = times[-1] if times else FIRST
         for at, offset in expand(footer, last, LAST):
@@ -196,7 +211,11 @@ def _table(name: str) -> ZoneTable:
 
 def transitions(name: str, start: int, end: int) -> list[Transition]:
     """Where the offset changes in ``[start, end)`` (epoch seconds)."""
-    table = zone_table(name)
+    return transitions_in(zone_table(name), start, end)
+
+
+def transitions_in(table: ZoneTable, start: int, end: int) -> list[Transition]:
+    """:func:`transitions` of a table."""
     starts, offsets = table.starts, table.offsets
     low, high = bisect_left(starts, start, 1), bisect_left(starts, end, 1)
     return [Transition(starts[k], offsets[k - 1], offsets[k]) for k in range(low, high)]

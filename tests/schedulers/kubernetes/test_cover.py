@@ -12,7 +12,7 @@ from purista.errors import RegistrationError
 from purista.recurrence import Cron, Expression, Interval, OneShot
 from purista.recurrence.zone import transitions
 from purista.schedulers.base import Severity
-from purista.schedulers.kubernetes.robfig import firings, parse_spec
+from purista.schedulers.kubernetes.robfig import firings, goes_back, parse_spec
 from tests.schedulers.kubernetes.world import NOW, OWNER, TWO_YEARS, dialect, schedule
 from tests.schedulers.test_cover import CRONS, RULES, ZONES
 from tests.schedulers.test_cover_property import crons, intervals, zones
@@ -126,3 +126,23 @@ def test_what_is_changed_or_refused_is_said() -> None:
     assert codes(Cron("0 5 * * *"), jitter_window_ms=7_200_000) == {"K104": Severity.WARNING}
     assert codes(Cron("0 5 * * *"), enabled_by_default=False) == {"K101": Severity.INFO}
     assert codes(Cron("0 5 * * *"), end_ms=(NOW + 86_400) * 1_000) == {"K109": Severity.INFO}
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "year"), [("45 3 * * *", "Pacific/Chatham", 2026), ("0 12 30 12 *", "Pacific/Apia", 2011)]
+)
+def test_where_its_library_stands_still_it_is_called_in_utc(text: str, zone: str, year: int) -> None:
+    """Chatham: what follows 2026-04-04T14:00:00Z is that instant again. Apia: it looks for 30 December 2011 for ever."""
+    start, end = at(f"{year}-01-01T00:00Z"), at(f"{year + 1}-01-01T00:00Z")
+    assert goes_back(text, zone, start, end)
+    assert not goes_back(text, "Europe/Berlin", start, end)
+    compiled = dialect(now=start).compile(OWNER, [schedule(Cron(text), zone)])
+    assert {json.loads(entry.body)["spec"]["timeZone"] for entry in compiled.entries} == {"Etc/UTC"}
+    called = {found for entry in compiled.entries for found in dialect().predict(entry, start, end)}
+    assert called.issuperset(schedule(Cron(text), zone).recurrence().timestamps(start, end))
+
+
+def test_a_cronjob_that_stands_still_is_predicted_so() -> None:
+    start = at("2026-04-01T00:00Z")
+    found = firings("45 3 * * *", "Pacific/Chatham", start, start + 30 * 86_400)
+    assert found[-1] == at("2026-04-04T14:00Z")

@@ -13,8 +13,8 @@ from functools import lru_cache
 from math import gcd
 
 from purista.recurrence import Cron, Interval, OneShot, Recurrence
-from purista.recurrence.zone import Transition, transitions
-from purista.schedulers.kubernetes.robfig import BESIDE, firings
+from purista.recurrence.zone import Transition, transitions, zone_table
+from purista.schedulers.kubernetes.robfig import BESIDE, firings, goes_back
 from purista.schedulers.ranges import ranges
 
 __all__ = ["Line", "Uncoverable", "cover", "late_by"]
@@ -54,10 +54,12 @@ def cover(rule: Recurrence, now: int, until: int) -> tuple[Line, ...]:
         return tuple(_grid(expression, exact=not late_by(rule)))
     line = Line(_fields(expression), rule.timezone)
     now, until = max(now, rule.start or now), min(until, rule.end or until)
+    stuck = goes_back(line.schedule, line.zone, now - DAY, until)
+    lines = _every_day(expression, rule.timezone, now, until) if stuck else [line]
     needed: set[int] = set()
     for change in transitions(rule.timezone, now - DAY, until):
-        needed |= _left_out(line, rule, change, now)
-    return (line, *_instants(sorted(needed), repairs=True))
+        needed |= _left_out(lines, rule, change, now)
+    return (*lines, *_instants(sorted(needed), repairs=True))
 
 
 def late_by(rule: Recurrence) -> int:
@@ -88,11 +90,23 @@ def _fields(cron: Cron) -> str:
     ))  # fmt: skip
 
 
-def _left_out(line: Line, rule: Recurrence, change: Transition, now: int) -> set[int]:
-    """Occurrences near a change of clocks that the line has no Job for."""
+def _every_day(cron: Cron, zone: str, now: int, until: int) -> list[Line]:
+    """Where the library would stand still for good: every UTC time that one of the local times can be, on every day."""
+    table = zone_table(zone)
+    offsets = set(table.offsets[table.segment(now) : table.segment(until) + 1])
+    minutes = {-(-(local - offset) // MINUTE) % (DAY // MINUTE) for local in cron.seconds for offset in offsets}
+    return [
+        Line(f"{_list(inside, 0, 59)} {_list(hours, 0, 23)} * * *", "Etc/UTC") for inside, hours in _by_hours(minutes)
+    ]
+
+
+def _left_out(lines: Iterable[Line], rule: Recurrence, change: Transition, now: int) -> set[int]:
+    """Occurrences near a change of clocks that the lines have no Job for."""
     low, high = max(change.at - abs(change.shift) - HOUR, now - DAY), change.at + BESIDE
-    due = rule.timestamps(low, high)
-    return set(due).difference(firings(line.schedule, line.zone, low, high)) if due else set()
+    due = set(rule.timestamps(low, high))
+    for line in lines if due else ():
+        due.difference_update(firings(line.schedule, line.zone, low, high))
+    return due
 
 
 def _grid(interval: Interval, *, exact: bool) -> Iterable[Line]:

@@ -7,7 +7,6 @@ Source: ``spec.go`` of github.com/robfig/cron v3.0.1, and Go's ``time.Date``. In
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +15,7 @@ from purista.recurrence import Cron, Recurrence
 from purista.recurrence.zone import ZoneTable, transitions, zone_table
 from purista.schedulers.ranges import ranges
 
-__all__ = ["Spec", "firings", "parse_spec"]
+__all__ = ["Spec", "firings", "goes_back", "parse_spec"]
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 BESIDE = 2 * DAY
@@ -101,20 +100,47 @@ def firings(text: str, zone: str, start: int, end: int) -> list[int]:
             found += plain.timestamps(at, min(low, end))
         at = max(at, low)
         if at < min(high, end):
-            found += _followed(spec, table, plain, at, min(high, end))
+            followed, stuck = _followed(spec, table, plain, at, min(high, end))
+            found += followed
+            if stuck:
+                return found  # the controller asks what follows the last Job, and is told that very Job, for good
             at = high
     if at < end:
         found += plain.timestamps(at, end)
     return found
 
 
-def _followed(spec: Spec, table: ZoneTable, plain: Recurrence, start: int, end: int) -> Iterator[int]:
-    """From the last one before: the controller asks for what follows the last Job."""
+def goes_back(text: str, zone: str, start: int, end: int) -> bool:
+    """Whether its search goes back in time somewhere in ``[start, end)``, and a CronJob with it stands still from then on.
+
+    It cuts to the full hour, and takes that of the first pass, which is before where it began when clocks are set back to
+    something that is no full hour (Pacific/Chatham). Where a whole day is left out it finds no way around it.
+    """
+    spec, table = parse_spec(text), zone_table(zone)
+    odd = [
+        one
+        for one in transitions(zone, start, end)
+        if one.shift >= DAY or (one.shift < 0 and (one.at + one.offset_after) % HOUR)
+    ]
+    if not odd:
+        return False
+    plain = spec.plain(zone)
+    return any(_followed(spec, table, plain, one.at - BESIDE, one.at + BESIDE)[1] for one in odd)
+
+
+def _followed(spec: Spec, table: ZoneTable, plain: Recurrence, start: int, end: int) -> tuple[list[int], bool]:
+    """From the last one before: the controller asks for what follows the last Job. And whether that goes back in time."""
     before = plain.previous_timestamp(start - BESIDE)
-    search = _Search(spec, table, start - BESIDE if before is None else before, end)
-    while (found := search.next()) is not None:
-        if found >= start:
-            yield found
+    last = start - BESIDE if before is None else before
+    search = _Search(spec, table, last, end)
+    found: list[int] = []
+    while (following := search.next()) is not None:
+        if following <= last:
+            return found, True
+        last = following
+        if following >= start:
+            found.append(following)
+    return found, search.lost
 
 
 class _Search:
@@ -123,6 +149,7 @@ class _Search:
     def __init__(self, spec: Spec, table: ZoneTable, after: int, end: int) -> None:
         self._spec, self._table, self._end = spec, table, end
         self._at, self._added = after, False
+        self.lost = False
 
     def next(self) -> int | None:
         """What follows; None from the end on."""
@@ -150,10 +177,13 @@ class _Search:
         """False: a new month has begun."""
         while not self._spec.on(self._local) and self._at < self._end:
             self._cut("day")
+            before = self._at
             self._at = _date(self._table, self._local + timedelta(days=1))
             hour = self._local.hour
             if hour:  # midnight does not exist on that day
                 self._at += (24 - hour if hour > 12 else -hour) * HOUR
+            if self._at <= before:  # nor does the day: it would look for it for ever
+                self.lost, self._at = True, self._end
             if self._local.day == 1:
                 return False
         return True

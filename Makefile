@@ -48,7 +48,7 @@ test-oldest: ## the core's tests with the oldest supported dependencies
 	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --constraint constraints.txt pip 2>/dev/null
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt \
-		--group oldest --editable '.[amqp,gcp,http,kubernetes,nats,oidc,otel,postgres,prometheus,redis]' 2>$(OLDEST)/pip.log || (cat $(OLDEST)/pip.log; exit 1)
+		--group oldest --editable '.[amqp,gcp,http,kubernetes,nats,oidc,otel,postgres,prometheus,redis,temporal]' 2>$(OLDEST)/pip.log || (cat $(OLDEST)/pip.log; exit 1)
 	@$(OLDEST)/bin/python -m pytest -q tests/contract tests/cli tests/service tests/gateway tests/ledgers tests/queues tests/bridges \
 		--ignore tests/gateway/http/test_openapi.py --deselect tests/gateway/http/test_operations.py::test_it_can_be_mounted
 

@@ -43,13 +43,21 @@ def test_apply_needs_the_apps_own_scheduler(purista):
         (("--gateway", "http://gateway", "--ledger", "p.db"), "leave out one"),
         (("--gateway", "http://gateway"), "expected --secret or --token"),
         (("--address", "nowhere"), "host:port"),
-        (("--ledger", "shop.db", "--address", "127.0.0.1:1"), ""),
     ],
 )
 def test_a_worker_that_cannot_work_says_why(purista, options, words):
     result = purista("temporal", "worker", *options)
     assert result.code not in (0, 70)
     assert words in result.err
+
+
+def test_a_worker_whose_server_is_away_says_so(purista, home):
+    (home / "token").write_text(TOKEN)
+    (home / "token").chmod(0o600)
+    away = ("--gateway", "http://127.0.0.1:1", "--token", "file:token", "--address", "127.0.0.1:1")
+    result = purista("temporal", "worker", *away)
+    assert result.code == 69
+    assert "expected a Temporal server at 127.0.0.1:1, got none" in result.err
 
 
 def remote(host: str, port: int, tmp_path: Path, token: str = TOKEN) -> Remote:

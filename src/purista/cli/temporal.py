@@ -170,8 +170,9 @@ def _heard(heard: Heard) -> Told:
     detail = str(told.get("detail") or heard.fault or f"status {status}")
     if 200 <= status < 300:
         if "published" in told and "answer" not in told:  # a backfill of one slot
-            left = bool(told.get("left"))
-            return Told("filled" if told["published"] else "nothing to fill", "backfill", again=left)
+            if told.get("left"):
+                return Told("retry", "a run is open", again=True)
+            return Told("filled" if told["published"] else "nothing to fill", "backfill")
         return Told(word, detail)
     lasting = 400 <= status < 500 and status not in (408, 425, 429)
     return Told(word, detail, again=not lasting, refused=lasting)

@@ -62,7 +62,7 @@ async def serve(client: Client, task_queue: str, trigger: Trigger, until: Callab
 
 def _activity(trigger: Trigger) -> Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]:
     from temporalio import activity  # noqa: PLC0415
-    from temporalio.exceptions import ApplicationError  # noqa: PLC0415
+    from temporalio.exceptions import ApplicationError, ApplicationErrorCategory  # noqa: PLC0415
 
     from purista.schedulers.temporal.workflow import ACTIVITY, REFUSED  # noqa: PLC0415
 
@@ -75,7 +75,9 @@ def _activity(trigger: Trigger) -> Callable[[dict[str, Any]], Awaitable[Mapping[
             raise ApplicationError(words, type=REFUSED, non_retryable=True)
         if told.again:
             wait = None if told.after_ms is None else timedelta(milliseconds=told.after_ms)
-            raise ApplicationError(words, type="PuristaRetry", next_retry_delay=wait)
+            # Benign: the history has it, and the log is not filled with tracebacks of what is normal.
+            kind = ApplicationErrorCategory.BENIGN
+            raise ApplicationError(words, type="PuristaRetry", next_retry_delay=wait, category=kind)
         return {"answer": told.answer, "detail": told.detail}
 
     return call

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from purista.schedulers.remote import Remote, remote_of
 
 from purista.cli.temporal import over_http
 from purista.schedulers.base import Call, CallKind
+from purista.schedulers.remote import Remote, remote_of
 from purista.schedulers.temporal.worker import Told
 from tests.gateway.http.door import KEY, TOKEN, door, listening
 

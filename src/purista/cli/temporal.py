@@ -20,13 +20,16 @@ from purista.clock import to_iso
 from purista.contract.rules import validate_app
 from purista.errors import UnknownSchedule
 from purista.gateway.backfill import slots
-from purista.gateway.gateway import Gateway
+from purista.gateway.documents import run_document
+from purista.gateway.gateway import Gateway, Reply
 from purista.gateway.plan import Answer
+from purista.ledgers.base import Decision, Query
 from purista.schedulers.base import Call, CallKind
 from purista.schedulers.temporal import TemporalScheduler
+from purista.schedulers.temporal.ingress import ended_in
 from purista.schedulers.temporal.place import queue_of
 from purista.schedulers.temporal.scheduler import opening
-from purista.schedulers.temporal.worker import Told, Trigger, serve
+from purista.schedulers.temporal.worker import Ended, Told, Trigger, serve
 from purista.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Server", "Way", "apply", "export", "over_http", "within", "worker"]
 
 log = logging.getLogger("purista.worker")
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,11 @@ async def worker(session: Session, out: Output, *, server: Server, way: Way, sto
     stopping = stopping or Stopping()
     connect = opening(server.address, namespace=server.namespace, tls=server.tls, api_key=server.api_key)
     with logging_to_stderr(as_json=out.as_json), on_signals(stopping):
-        async with _way(session, way) as (trigger, environment):
+        async with _way(session, way) as (trigger, ended, environment):
             queue = server.task_queue or queue_of(environment)
             client = await _connected(connect(), server.address)
             log.info("started: queue %s of %s", queue, server.address, extra={"action": "started"})
-            await serve(client, queue, trigger, stopping.wait)
+            await serve(client, queue, trigger, stopping.wait, ended)
         log.info("stopped: queue %s", queue, extra={"action": "stopped"})
     return OK
 
@@ -118,8 +122,8 @@ async def _connected(opened: Any, address: str) -> Client:
 
 
 @asynccontextmanager
-async def _way(session: Session, way: Way) -> AsyncIterator[tuple[Trigger, str]]:
-    """What a call is handed to, and whose environment that is.
+async def _way(session: Session, way: Way) -> AsyncIterator[tuple[Trigger, Ended, str]]:
+    """What a call is handed to, what says how its run ended, and whose environment that is.
 
     :raises Stop: both ways are named, or an address or credential must not be used.
     """
@@ -128,7 +132,7 @@ async def _way(session: Session, way: Way) -> AsyncIterator[tuple[Trigger, str]]
         if way.secret or way.token:
             raise Stop(USAGE, "expected --gateway with --secret or --token, got none; write --gateway URL")
         async with session.desk(way.ledger, way.app, writes=True) as desk, desk.acting() as gateway:
-            yield within(gateway), desk.ledger.environment
+            yield within(gateway), recorded(gateway), desk.ledger.environment
         return
     if way.ledger or way.app:
         raise Stop(USAGE, "expected --gateway, or --app or --ledger, got both; leave out one")
@@ -142,7 +146,7 @@ async def _way(session: Session, way: Way) -> AsyncIterator[tuple[Trigger, str]]
         raise Stop(CONFIG, str(error)) from error
     for warning in warnings:
         log.warning("%s", warning)
-    yield over_http(remote), settings.environment
+    yield over_http(remote), read_over_http(remote), settings.environment
 
 
 def over_http(remote: Remote) -> Trigger:
@@ -153,6 +157,29 @@ def over_http(remote: Remote) -> Trigger:
         return _heard(await asyncio.to_thread(remote.ask, operation, call.key, document, 0))
 
     return trigger
+
+
+def read_over_http(remote: Remote) -> Ended:
+    """By the newest page of a schedule's history, which takes a token: a signature covers a body, and reads have none."""
+    from purista.schedulers.remote import path_of  # noqa: PLC0415 - only for calls over HTTP
+
+    async def ended(call: Call) -> tuple[bool, str] | None:
+        heard = await asyncio.to_thread(remote.read, f"{path_of(call.key, 'history')}?limit={PAGE}", 0)
+        if heard.status in (401, 403):
+            raise PermissionError("expected --token with the scope history, to wait for runs; got a caller without it")
+        return ended_in(heard.document.get("occurrences", ()), call) if heard.status == 200 else None
+
+    return ended
+
+
+def recorded(gateway: Gateway) -> Ended:
+    """By the ledger's own records."""
+
+    async def ended(call: Call) -> tuple[bool, str] | None:
+        page = await gateway.ledger.history(Query(key=call.key, limit=PAGE))
+        return ended_in(map(run_document, page.rows), call)
+
+    return ended
 
 
 def _asked(call: Call) -> tuple[str, dict[str, Any]]:
@@ -172,8 +199,9 @@ def _heard(heard: Heard) -> Told:
         if "published" in told and "answer" not in told:  # a backfill of one slot
             if told.get("left"):
                 return Told("retry", "a run is open", again=True)
-            return Told("filled" if told["published"] else "nothing to fill", "backfill")
-        return Told(word, detail)
+            filled = bool(told["published"])
+            return Told("filled" if filled else "nothing to fill", "backfill", published=filled)
+        return Told(word, detail, published=bool(told.get("published")))
     lasting = 400 <= status < 500 and status not in (408, 425, 429)
     return Told(word, detail, again=not lasting, refused=lasting)
 
@@ -184,11 +212,15 @@ def within(gateway: Gateway) -> Trigger:
     async def trigger(call: Call) -> Told:
         if call.kind is CallKind.REPLAY:
             return await _filled(gateway, call)
-        reply = await gateway.trigger(call)
-        again, refused = reply.answer is Answer.RETRY, reply.answer is Answer.REFUSED
-        return Told(str(reply.answer), reply.detail, again, refused, reply.retry_after_ms)
+        return _told(await gateway.trigger(call))
 
     return trigger
+
+
+def _told(reply: Reply) -> Told:
+    again, refused = reply.answer is Answer.RETRY, reply.answer is Answer.REFUSED
+    published = not again and any(row.decision is Decision.PUBLISHED for row in reply.rows)
+    return Told(str(reply.answer), reply.detail, again, refused, reply.retry_after_ms, published)
 
 
 async def _filled(gateway: Gateway, call: Call) -> Told:
@@ -200,7 +232,5 @@ async def _filled(gateway: Gateway, call: Call) -> Told:
         return Told("unknown", str(error), refused=True)
     for slot in found:
         if slot.state.fillable:
-            reply = await gateway.trigger(Call(call.key, CallKind.REPLAY, at, slot.request, call.source))
-            again, refused = reply.answer is Answer.RETRY, reply.answer is Answer.REFUSED
-            return Told(str(reply.answer), reply.detail, again, refused, reply.retry_after_ms)
+            return _told(await gateway.trigger(Call(call.key, CallKind.REPLAY, at, slot.request, call.source)))
     return Told("nothing to fill", str(found[0].state) if found else "not an occurrence of this schedule")

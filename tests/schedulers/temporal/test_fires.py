@@ -11,30 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from purista.schedulers.remote import remote_of
 from temporalio.client import Client, ScheduleBackfill, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.worker import Replayer
 
-from purista import Context, Cron, DefaultEventBridge, Interval, ServiceBuilder, TemporalScheduler
+from purista import Context, Cron, DefaultEventBridge, HandlerError, Interval, ServiceBuilder, TemporalScheduler
 from purista.auth.credentials import Bearer
-from purista.cli.temporal import over_http, within
+from purista.cli.temporal import over_http, read_over_http, recorded, within
 from purista.clock import SystemClock
 from purista.gateway.http.app import HttpGateway
 from purista.gateway.http.config import GatewayConfig
 from purista.ledgers.base import OccurrenceClass, Query, Run, RunState
 from purista.schedulers.base import Call, CallKind, Owner
+from purista.schedulers.remote import remote_of
 from purista.schedulers.temporal.calendar import Times
-from purista.schedulers.temporal.worker import Told, Trigger, serve
+from purista.schedulers.temporal.worker import Ended, Told, Trigger, serve
 from purista.schedulers.temporal.workflow import PuristaTrigger
 from tests.gateway.http.door import TOKEN, bearer, listening
 from tests.schedulers.temporal.server import Server, eventually
 
 
 @asynccontextmanager
-async def working(server: Server, queue: str, trigger: Trigger) -> AsyncIterator[Client]:
+async def working(server: Server, queue: str, trigger: Trigger, ended: Ended | None = None) -> AsyncIterator[Client]:
     """A worker, until the block ends."""
     client, stop = await server.client(), asyncio.Event()
-    running = asyncio.create_task(serve(client, queue, trigger, stop.wait))
+    running = asyncio.create_task(serve(client, queue, trigger, stop.wait, ended, look_s=0.05))
     try:
         yield client
     finally:
@@ -151,3 +151,71 @@ async def test_what_is_refused_fails_at_once_and_what_cannot_be_decided_is_tried
     assert [call.kind for call in heard] == [CallKind.MANUAL] * 3
     for history in histories:
         await Replayer(workflows=[PuristaTrigger]).replay_workflow(history)
+
+
+@pytest.mark.parametrize("over", ["http", "in process"])
+async def test_a_workflow_that_waits_is_open_as_long_as_the_work(temporal: Server, tmp_path: Path, over: str) -> None:
+    gate, begun, queue = asyncio.Event(), asyncio.Event(), f"q{secrets.token_hex(4)}"
+    service = ServiceBuilder(f"shop{secrets.token_hex(4)}", version="1")
+
+    @service.command("tidy")
+    async def tidy(context: Context) -> None:
+        begun.set()
+        await gate.wait()
+
+    @service.command("spoil")
+    async def spoil(context: Context) -> None:
+        raise HandlerError("no such shop")
+
+    for name, command in (("tidy", tidy), ("spoil", spoil)):
+        service.schedule(
+            name,
+            Cron("7 3 * * *"),
+            timezone="UTC",
+            invoke=command,
+            concurrency_policy="forbid",
+            missed_run_policy="skip",
+        )
+    scheduler = TemporalScheduler(temporal.address, task_queue=queue, wait=True)
+    bridge = DefaultEventBridge(tmp_path / "p.db", scheduler=scheduler)
+    credentials: tuple[Bearer, ...] = (bearer(TOKEN),)
+    door = HttpGateway(bridge.gateway, GatewayConfig(credentials=credentials))
+    (tmp_path / "token").write_text(TOKEN)
+    async with await service.get_instance(bridge), listening(door) as (host, port):
+        remote, _ = remote_of(f"http://{host}:{port}", None, f"file:{tmp_path / 'token'}", SystemClock().now)
+        way = (
+            (over_http(remote), read_over_http(remote))
+            if over == "http"
+            else (within(bridge.gateway), recorded(bridge.gateway))
+        )
+        async with working(temporal, queue, *way) as client:
+            owner = Owner(service.name, bridge.environment, bridge.ledger.ledger_id)
+            names = {entry.name.rpartition("/")[2]: entry.name for entry in await scheduler.control.list(owner)}
+            for name in names.values():
+                await client.get_schedule_handle(name).trigger()
+            await begun.wait()
+            assert await eventually(lambda: states(client, names["spoil"])) == [WorkflowExecutionStatus.FAILED]
+            assert await states(client, names["tidy"], over=False) == [WorkflowExecutionStatus.RUNNING]
+            gate.set()
+            assert await eventually(lambda: states(client, names["tidy"])) == [WorkflowExecutionStatus.COMPLETED]
+            await replayed(client, queue)
+
+
+async def states(client: Client, schedule: str, *, over: bool = True) -> list[Any]:
+    """How what a schedule started stands; nothing while some of it is open and shall be ``over``."""
+    found = [one.status async for one in client.list_workflows(f"TemporalScheduledById = '{schedule}'")]
+    return [] if over and WorkflowExecutionStatus.RUNNING in found else found
+
+
+async def test_a_worker_that_may_not_read_says_so_and_does_not_wait_for_ever(temporal: Server) -> None:
+    queue = f"q{secrets.token_hex(4)}"
+
+    async def trigger(call: Call) -> Told:
+        return Told("accepted", "due", published=True)
+
+    async with working(temporal, queue, trigger) as client:
+        asked = {"key": "shop/1/tidy", "times": Times().document(), "jitterMs": 0, "catchUpS": 3600, "wait": True}
+        handle = await client.start_workflow(PuristaTrigger.run, asked, id=f"w{secrets.token_hex(4)}", task_queue=queue)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+    assert "may not read how runs end" in str(failed.value.cause.__cause__)

@@ -20,11 +20,12 @@ def queue_of(environment: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Place:
     """``now`` (epoch seconds) and the horizon say for which years changes of clocks are looked at. ``task_queue`` None: one for
-    each environment.
+    each environment. ``wait``: workflows stay open until the run is over.
     """
 
     now: int
     task_queue: str | None = None
+    wait: bool = False
     horizon_years: int = 11
 
     def __post_init__(self) -> None:

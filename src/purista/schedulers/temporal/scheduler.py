@@ -21,7 +21,8 @@ class TemporalScheduler:
     """Schedules of a Temporal server, given to an event bridge: ``AmqpBridge(url, ledger=…, scheduler=TemporalScheduler(…))``.
 
     What they start is done by ``purista temporal worker``. ``address`` is ``host:port`` of the server; ``task_queue`` None is
-    ``purista-`` with the environment's name. ``tls`` and ``api_key`` (a reference, ``env:NAME`` or ``file:PATH``) are for
+    ``purista-`` with the environment's name. ``wait``: workflows stay open until the run is over, and fail when it failed, so
+    that Temporal's own pages show the work. ``tls`` and ``api_key`` (a reference, ``env:NAME`` or ``file:PATH``) are for
     Temporal Cloud and servers like it. ``connect`` opens the client in another way (client certificates, a codec).
     """
 
@@ -33,12 +34,13 @@ class TemporalScheduler:
         *,
         namespace: str = "default",
         task_queue: str | None = None,
+        wait: bool = False,
         tls: bool = False,
         api_key: str | None = None,
         connect: Connect | None = None,
     ) -> None:
         self._connect = connect or opening(address, namespace=namespace, tls=tls, api_key=api_key)
-        self.place = Place(0, task_queue)
+        self.place = Place(0, task_queue, wait)
 
     @property
     def dialect(self) -> TemporalDialect:

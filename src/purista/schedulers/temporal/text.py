@@ -35,6 +35,7 @@ def described(place: Place, owner: Owner, schedule: Schedule, times: Times) -> d
         "id": prefix_of(owner) + schedule.key, "key": schedule.key, "service": owner.service,
         "environment": owner.environment, "zone": schedule.recurrence().timezone, "times": times.document(),
         "jitterMs": jitter, "catchUpS": catch_up_s(times), "taskQueue": place.task_queue or queue_of(owner.environment),
+        **({"wait": True} if place.wait else {}),
     }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def built(description: Mapping[str, Any], state: ScheduleState | None = None) ->
 
 def _argument(description: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the workflow is given: enough to tell a scheduled call from one that a person made."""
-    return {name: description[name] for name in ("key", "times", "jitterMs", "catchUpS")}
+    return {name: description[name] for name in ("key", "times", "jitterMs", "catchUpS", "wait") if name in description}
 
 
 def _spec(description: Mapping[str, Any]) -> ScheduleSpec:

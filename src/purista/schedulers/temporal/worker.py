@@ -29,13 +29,24 @@ class Told:
     again: bool = False
     refused: bool = False
     after_ms: int | None = None
+    published: bool = False
 
 
 Trigger = Callable[[Call], Awaitable[Told]]
+Ended = Callable[[Call], Awaitable[tuple[bool, str] | None]]
+"""Whether the run of a call went well, and how it ended; None while it is open.
+
+:raises PermissionError: nobody may read that here.
+"""
+LOOK_S = 5.0
 
 
-async def serve(client: Client, task_queue: str, trigger: Trigger, until: Callable[[], Awaitable[Any]]) -> None:
-    """Work what schedules start, until ``until`` returns; calls that are made then are waited for.
+async def serve(
+    client: Client, task_queue: str, trigger: Trigger, until: Callable[[], Awaitable[Any]], ended: Ended | None = None,
+    *, look_s: float = LOOK_S,
+) -> None:  # fmt: skip
+    """Work what schedules start, until ``until`` returns; calls that are made then are waited for. ``ended`` is for schedules
+    that wait for their runs, looked at every ``look_s`` seconds.
 
     :raises MissingExtra: Temporal's SDK is not installed.
     """
@@ -46,7 +57,8 @@ async def serve(client: Client, task_queue: str, trigger: Trigger, until: Callab
     from purista.schedulers.temporal.workflow import PuristaTrigger  # noqa: PLC0415
 
     worker = Worker(
-        client, task_queue=task_queue, workflows=[PuristaTrigger], activities=[_activity(trigger)],
+        client, task_queue=task_queue, workflows=[PuristaTrigger],
+        activities=[_activity(trigger), _waiting(ended or _unreadable, look_s)],
         graceful_shutdown_timeout=timedelta(seconds=30),
     )  # fmt: skip
     # A worker that fails (its namespace is gone, say) ends the waiting with its error.
@@ -78,6 +90,37 @@ def _activity(trigger: Trigger) -> Callable[[dict[str, Any]], Awaitable[Mapping[
             # Benign: the history has it, and the log is not filled with tracebacks of what is normal.
             kind = ApplicationErrorCategory.BENIGN
             raise ApplicationError(words, type="PuristaRetry", next_retry_delay=wait, category=kind)
-        return {"answer": told.answer, "detail": told.detail}
+        return {"answer": told.answer, "detail": told.detail, **({"published": True} if told.published else {})}
 
     return call
+
+
+def _waiting(ended: Ended, look_s: float) -> Callable[[dict[str, Any]], Awaitable[str]]:
+    from temporalio import activity  # noqa: PLC0415
+    from temporalio.exceptions import ApplicationError  # noqa: PLC0415
+
+    from purista.schedulers.temporal.workflow import REFUSED, WAIT  # noqa: PLC0415
+
+    @activity.defn(name=WAIT)
+    async def wait(document: dict[str, Any]) -> str:
+        """Looks until the run is over. A worker that stops hands it on."""
+        call = from_document(document)
+        while not activity.is_worker_shutdown():
+            try:
+                found = await ended(call)
+            except PermissionError as error:
+                raise ApplicationError(str(error), type=REFUSED, non_retryable=True) from error
+            if found is not None:
+                well, how = found
+                if not well:
+                    raise ApplicationError(f"the run ended: {how}", type="PuristaRunFailed", non_retryable=True)
+                return how
+            activity.heartbeat()
+            await asyncio.sleep(look_s)
+        raise ApplicationError("this worker stops", type="PuristaRetry")
+
+    return wait
+
+
+async def _unreadable(_: Call) -> None:
+    raise PermissionError("this worker may not read how runs end")

@@ -15,9 +15,9 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from purista.schedulers.temporal.ingress import call_of, to_document
 from purista.schedulers.temporal.wire import WORKFLOW
 
-__all__ = ["ACTIVITY", "REFUSED", "PuristaTrigger"]
+__all__ = ["ACTIVITY", "REFUSED", "WAIT", "PuristaTrigger"]
 
-ACTIVITY, REFUSED = "purista.call", "PuristaRefused"
+ACTIVITY, WAIT, REFUSED = "purista.call", "purista.wait", "PuristaRefused"
 _NOMINAL = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 _RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1),
@@ -26,21 +26,27 @@ _RETRIES = RetryPolicy(
 ATTEMPT = timedelta(minutes=1)
 IN_ALL = timedelta(hours=24)
 """So long a call is tried while the gateway is away. It decides what is due at any later call, too."""
+LONGEST_RUN, HEARTBEAT = timedelta(days=30), timedelta(minutes=2)
 
 
 @workflow.defn(name=WORKFLOW, sandboxed=False)
 class PuristaTrigger:
-    """Tells the gateway that something may be due, and keeps what it answered."""
+    """Tells the gateway that something may be due, and keeps what it answered; where it shall, stays until the run is over."""
 
     @workflow.run
     async def run(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """One call, tried again until there is an answer."""
+        """One call, tried again until there is an answer. It fails when the run that it waits for went badly."""
         info = workflow.info()
         at = info.typed_search_attributes.get(_NOMINAL)
         nominal = None if at is None else round(at.timestamp()) * 1000
-        call = call_of(asked, nominal, round(info.workflow_start_time.timestamp() * 1000), info.run_id)
+        call = to_document(call_of(asked, nominal, round(info.workflow_start_time.timestamp() * 1000), info.run_id))
         answer: dict[str, Any] = await workflow.execute_activity(
-            ACTIVITY, to_document(call), start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=IN_ALL,
+            ACTIVITY, call, start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=IN_ALL,
             retry_policy=_RETRIES, result_type=dict,
         )  # fmt: skip
+        if asked.get("wait") and answer.get("published"):
+            answer["run"] = await workflow.execute_activity(
+                WAIT, call, start_to_close_timeout=LONGEST_RUN, heartbeat_timeout=HEARTBEAT, retry_policy=_RETRIES,
+                result_type=str,
+            )  # fmt: skip
         return answer

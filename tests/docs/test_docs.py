@@ -463,7 +463,7 @@ def _run(command: list[str], where: Path, until: str | None, codes: tuple[int, .
     process = subprocess.Popen(
         command, cwd=where, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    killer = threading.Timer(30, process.kill)
+    killer = threading.Timer(180, process.kill)  # for one that hangs; the demo takes 30 s on a busy machine
     killer.start()
     try:
         lines = []

@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(item.config.rootpath).as_posix()
         shared = (group for group, starts in ONE_AFTER_THE_OTHER.items() if path.startswith(starts))
-        item.add_marker(pytest.mark.xdist_group(next(shared, path)))
+        alone = item.nodeid if "[part" in item.name else path  # parts of what would take one worker for minutes
+        item.add_marker(pytest.mark.xdist_group(next(shared, alone)))
 
 
 @pytest.hookimpl(wrapper=True)

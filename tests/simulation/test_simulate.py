@@ -46,7 +46,7 @@ def test_the_laws_hold() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 1_000, 100))
+@pytest.mark.parametrize("first", range(0, 1_000, 100), ids="part {}".format)
 def test_the_laws_hold_in_a_thousand_lives(first: int) -> None:
     """The longest test of all (minutes of computing): in parts, so that several workers can share it."""
     lives(range(first, first + 100), 3.1, FAULTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from purista.cli.exits import USAGE, Stop
@@ -16,6 +16,9 @@ from purista.clock import to_datetime
 from purista.contract.schedule import Schedule
 from purista.errors import DeclarationError
 from purista.recurrence import Cron, Recurrence
+
+if TYPE_CHECKING:
+    from purista.cli.everywhere import Everywhere
 
 __all__ = ["Rule", "ad_hoc", "explain", "of_schedules", "show_around", "show_next"]
 
@@ -135,6 +138,12 @@ def _after(recurrence: Recurrence, instant: int) -> Iterator[int]:
         following = recurrence.next_timestamp(following)
 
 
+def _everywhere(schedule: Schedule, now: int) -> Everywhere:
+    from purista.cli.everywhere import Everywhere  # noqa: PLC0415 - only who asks for one schedule pays for it
+
+    return Everywhere.of(schedule, now)
+
+
 def _name(rule: Rule) -> dict[str, Any]:
     return {"key": rule.key, "timezone": rule.zone.key}
 
@@ -150,8 +159,10 @@ def _cells(rule: Rule, instant: int) -> list[Cell]:
     return [Cell(local(instant * 1000, rule.zone)), Cell(utc(instant * 1000), "dim"), Cell(note, "yellow")]
 
 
-def explain(rules: Sequence[Rule], out: Output, *, now: int) -> None:
-    """Each rule in a sentence, its policies in plain words, the days on which the clocks touch it."""
+def explain(rules: Sequence[Rule], out: Output, *, now: int, everywhere: bool = False) -> None:
+    """Each rule in a sentence, its policies in plain words, the days on which the clocks touch it. ``everywhere``: also what
+    each scheduler does with it.
+    """
     documents = []
     for index, rule in enumerate(rules):
         explained = rule.recurrence.explain(to_datetime(now))
@@ -164,6 +175,7 @@ def explain(rules: Sequence[Rule], out: Output, *, now: int) -> None:
                 "sentence": explained.sentence,
                 "policies": [{"topic": topic, "sentence": sentence} for topic, sentence in words],
                 "specialDays": [{"date": d, "kind": kind, "effect": effect} for d, kind, effect in days],
+                **({"fidelity": _everywhere(rule.schedule, now).document()} if everywhere and rule.schedule else {}),
             })  # fmt: skip
             continue
         if index:
@@ -176,6 +188,9 @@ def explain(rules: Sequence[Rule], out: Output, *, now: int) -> None:
             out.line(f"  {topic}: {sentence}")
         for date, _, effect in days:
             out.line(f"  {date}: {effect}", "yellow")
+        if everywhere and rule.schedule:
+            for line, style in _everywhere(rule.schedule, now).lines():
+                out.line(f"  {line}", style)
     if out.as_json:
         out.document({"at": iso(now), "schedules": documents})
     elif not rules:

@@ -39,11 +39,8 @@ def judged(schedules: list[Schedule], years: int, processes: int) -> tuple[float
 
 
 def cpu() -> float:
-    return sum(
-        getattr(resource.getrusage(who), field)
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        for field in ("ru_utime", "ru_stime")
-    )
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main() -> None:
@@ -61,7 +58,9 @@ def main() -> None:
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
     load = os.getloadavg()[0]
     print(f"{len(schedules)} schedules ({rules} rules) × {len(report.schedulers)} schedulers × {asked.years} years")
-    print(f"{took:.1f} s with {asked.processes} processes, {spent:.1f} s of CPU (load {load:.1f}), {memory:.0f} MiB at most")
+    print(
+        f"{took:.1f} s with {asked.processes} processes, {spent:.1f} s of CPU (load {load:.1f}), {memory:.0f} MiB at most"
+    )
     print(f"one schedule: {one * 1000:.0f} ms")
 
 

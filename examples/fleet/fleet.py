@@ -51,7 +51,12 @@ def fleet(count: int, seed: int = 1) -> list[ServiceBuilder]:
         rule = expression(kind, chance)
         zone = "UTC" if isinstance(rule, Interval | OneShot) else chance.choice(ZONES)
         services[number % len(services)].schedule(
-            f"{kind}{number}", rule, timezone=zone, invoke="work", concurrency_policy="forbid", missed_run_policy="runOnce"
+            f"{kind}{number}",
+            rule,
+            timezone=zone,
+            invoke="work",
+            concurrency_policy="forbid",
+            missed_run_policy="runOnce",
         )
     return services
 

@@ -16,7 +16,7 @@ DAY = 86_400
 GAP = 1_774_746_000  # 2026-03-29T01:00:00Z, Berlin
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class MadeUp:
     """Calls at the instants of each of its entries; refuses where there is none."""
 
@@ -25,7 +25,7 @@ class MadeUp:
     lateness_ms: int = 0
     support = adapter("cron").support
 
-    def compile(self, owner: Owner, schedules: Sequence[Schedule]) -> Compiled:  # noqa: ARG002 - the port's
+    def compile(self, owner: Owner, schedules: Sequence[Schedule]) -> Compiled:
         keys = tuple(schedule.key for schedule in schedules)
         if not self.calls:
             return Compiled((), tuple(Finding("X1", Severity.REFUSED, key, "not here") for key in keys))
@@ -34,7 +34,7 @@ class MadeUp:
     def predict(self, entry: Entry, start: int, end: int) -> Sequence[int]:
         return [at for at in self.calls[int(entry.body)] if start <= at < end]
 
-    def render(self, owner: Owner, compiled: Compiled) -> Mapping[str, str]:  # noqa: ARG002 - the port's
+    def render(self, owner: Owner, compiled: Compiled) -> Mapping[str, str]:
         return {}
 
 
@@ -103,7 +103,11 @@ def test_what_further_entries_repair() -> None:
 
 def test_worst_first_and_equal_rules_are_judged_alike() -> None:
     made_up = MadeUp((tuple(NOON),))
-    schedules = [declared("b", Cron("0 12 * * *")), declared("a", Cron("0 12 * * *")), declared("z", Cron("0 11 * * *"))]
+    schedules = [
+        declared("b", Cron("0 12 * * *")),
+        declared("a", Cron("0 12 * * *")),
+        declared("z", Cron("0 11 * * *")),
+    ]
     rows = judge_fleet(schedules, {"made-up": made_up}, NOW, NOW + 3 * DAY).rows
     assert [row.key.rpartition("/")[2] for row in rows] == ["z", "a", "b"]
 

@@ -16,7 +16,8 @@ OWNER = Owner("fidelity", "production", "fidelity")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca")
 FIELDS = st.tuples(
     st.sampled_from(("0", "30", "59", "*/20", "7,45")), st.sampled_from(("0", "1", "2", "3", "1-3", "23", "*/6")),
-    st.sampled_from(("*", "*", "1", "31", "*/10")), st.sampled_from(("*", "3,10")), st.sampled_from(("*", "*", "mon-fri", "sun")),
+    st.sampled_from(("*", "*", "1", "31", "*/10")), st.sampled_from(("*", "3,10")),
+    st.sampled_from(("*", "*", "mon-fri", "sun")),
 ).map(" ".join).map(Cron)  # fmt: skip
 EXPRESSIONS = st.one_of(FIELDS, FIELDS, st.integers(60, 200_000).map(Interval))
 STARTS = st.integers(2024, 2034).map(lambda year: (year - 1970) * 31_556_952 // 60 * 60)

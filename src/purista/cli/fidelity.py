@@ -14,8 +14,8 @@ from purista.cli.adapters import ADAPTERS, adapter
 from purista.cli.exits import CANNOT_CREATE, OK, PROBLEMS, USAGE, Stop
 from purista.cli.output import Cell, Output, Row, iso, safe
 from purista.contract.schedule import Schedule
-from purista.fidelity import Report, Verdict, herd, judge_fleet
 from purista.fidelity import Cell as Judged
+from purista.fidelity import Report, Verdict, herd, judge_fleet
 from purista.fidelity import Row as JudgedRow
 from purista.fidelity.words import in_words, long_words, moment, short_words
 from purista.schedulers.base import Dialect
@@ -136,8 +136,10 @@ def _markdown(report: Report) -> str:
         return shown.replace("<", "&lt;").replace(">", "&gt;").replace("[", "\\[")
 
     lines = ["| schedule | " + " | ".join(report.schedulers) + " |", "|---" * (len(report.schedulers) + 1) + "|"]
-    for row in report.rows:
-        lines.append("| " + " | ".join([cell(row.key), *(cell(short_words(report, one)) for one in row.cells)]) + " |")
+    lines += [
+        "| " + " | ".join([cell(row.key), *(cell(short_words(report, one)) for one in row.cells)]) + " |"
+        for row in report.rows
+    ]
     lines += ["", cell(_summary(report)), ""]
     for key, one in _reasons(report):
         lines.append(f"- {cell(key)} on {one.scheduler}: {cell(long_words(report, one))}")

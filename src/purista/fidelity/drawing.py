@@ -18,7 +18,9 @@ SHADES = 6
 
 
 def timeline(around: Around, zone: ZoneInfo) -> str:
-    """A lane for the contract and one for each scheduler; the dashed line is where clocks change. Short marks find nothing due."""
+    """A lane for the contract and one for each scheduler; the dashed line is where clocks change. Short marks find
+    nothing due.
+    """
     lanes = [("contract", around.due), *around.calls.items()]
     height = TOP + LANE * len(lanes) + 4
     alt = f"calls around {around.day.date} ({around.day.kind})"

@@ -63,7 +63,8 @@ def _table(report: Report) -> Iterator[str]:
     yield "".join(f"<th>{_text(name)}</th>" for name in report.schedulers) + "</tr></thead><tbody>"
     for row in report.rows:
         cells = "".join(_cell(report, cell) for cell in row.cells)
-        yield f'<tr><th title="{_text(row.sentence)}">{_text(row.key)}</th>{cells}</tr>'
+        key = _text(row.key).replace("/", "/<wbr>")
+        yield f'<tr><th title="{_text(row.sentence)}">{key}</th>{cells}</tr>'
     yield "</tbody></table></div>"
     yield (
         '<p class="dim">“exact +365/y”: every instant has its call; 365 calls a year more find nothing due and are '

@@ -32,7 +32,7 @@ demo: $(STAMP) ## the billing example, under a virtual clock, in under a minute
 	@$(BIN)/python examples/billing/demo.py
 
 test: $(STAMP) ## all tests, in WORKERS processes; those that need root or a service say so when they are skipped
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 airflow: $(AIRFLOW)/.installed ## Airflow 3 in an environment of its own, for the tests that ask it
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator, Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,14 +34,18 @@ ONE_AFTER_THE_OTHER = {
 """What shares something that a machine has once: its cron daemon; its disk and its network under a storm."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (pytest-xdist) a file's tests stay together, and so do files that share something."""
-    for item in items:
-        path = item.path.relative_to(item.config.rootpath).as_posix()
-        shared = (group for group, starts in ONE_AFTER_THE_OTHER.items() if path.startswith(starts))
-        alone = item.nodeid if "[part" in item.name else path  # parts of what would take one worker for minutes
-        item.add_marker(pytest.mark.xdist_group(next(shared, alone)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers a file's tests stay together, and so do files that share something."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            shared = (group for group, starts in ONE_AFTER_THE_OTHER.items() if nodeid.startswith(starts))
+            # Parts of what would take one worker for minutes go wherever there is room.
+            return next(shared, nodeid if "[part" in nodeid else nodeid.partition("::")[0])
+
+    return Together(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

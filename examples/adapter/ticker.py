@@ -9,6 +9,7 @@ from pathlib import Path
 from purista.contract.schedule import Schedule
 from purista.errors import RegistrationError
 from purista.schedulers.base import Applied, Compiled, Entry, Finding, LiveEntry, Owner, Severity
+from purista.schedulers.support import Feature, gateway
 
 MINUTE, QUARTER = 60, 900
 
@@ -18,6 +19,7 @@ class TickerDialect:
 
     name = "ticker"
     lateness_ms = 60_000
+    support = dict.fromkeys(Feature, gateway("called every so many seconds; the gateway does the rest"))
 
     def compile(self, owner: Owner, schedules: Sequence[Schedule]) -> Compiled:
         entries, findings = [], []

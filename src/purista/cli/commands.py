@@ -221,10 +221,11 @@ def explain(
     app: App = None,
     as_json: Json = False,
 ) -> int:
-    """Each schedule in plain words. Also the days on which the clocks touch it."""
+    """Each schedule in plain words. Also the days on which the clocks touch it; of one, what each scheduler does with it."""
     from purista.cli.occurrences import explain as work  # noqa: PLC0415 - only this command pays for it
 
-    work(_rules(ctx.obj, keys, app, cron, timezone), Output(as_json=as_json), now=ctx.obj.clock.now())
+    rules = _rules(ctx.obj, keys, app, cron, timezone)
+    work(rules, Output(as_json=as_json), now=ctx.obj.clock.now(), everywhere=bool(keys) and len(rules) == 1)
     return OK
 
 

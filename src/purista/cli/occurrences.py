@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from purista.cli.exits import USAGE, Stop
@@ -16,6 +16,9 @@ from purista.clock import to_datetime
 from purista.contract.schedule import Schedule
 from purista.errors import DeclarationError
 from purista.recurrence import Cron, Recurrence
+
+if TYPE_CHECKING:
+    from purista.cli.everywhere import Everywhere
 
 __all__ = ["Rule", "ad_hoc", "explain", "of_schedules", "show_around", "show_next"]
 
@@ -135,6 +138,12 @@ def _after(recurrence: Recurrence, instant: int) -> Iterator[int]:
         following = recurrence.next_timestamp(following)
 
 
+def _everywhere(schedule: Schedule, now: int) -> Everywhere:
+    from purista.cli.everywhere import Everywhere  # noqa: PLC0415 - only who asks for one schedule pays for it
+
+    return Everywhere.of(schedule, now)
+
+
 def _name(rule: Rule) -> dict[str, Any]:
     return {"key": rule.key, "timezone": rule.zone.key}
 
@@ -150,33 +159,44 @@ def _cells(rule: Rule, instant: int) -> list[Cell]:
     return [Cell(local(instant * 1000, rule.zone)), Cell(utc(instant * 1000), "dim"), Cell(note, "yellow")]
 
 
-def explain(rules: Sequence[Rule], out: Output, *, now: int) -> None:
-    """Each rule in a sentence, its policies in plain words, the days on which the clocks touch it."""
-    documents = []
+def explain(rules: Sequence[Rule], out: Output, *, now: int, everywhere: bool = False) -> None:
+    """Each rule in a sentence, its policies in plain words, the days on which the clocks touch it. ``everywhere``: also what
+    each scheduler does with it.
+    """
+    if out.as_json:
+        out.document({"at": iso(now), "schedules": [_explained(rule, now, everywhere=everywhere) for rule in rules]})
+        return
     for index, rule in enumerate(rules):
-        explained = rule.recurrence.explain(to_datetime(now))
-        words = [] if rule.schedule is None else policies(rule.schedule)
-        days = [(str(day.date), str(day.kind), day.effect) for day in explained.special_days]
-        if out.as_json:
-            documents.append({
-                **_name(rule),
-                "description": rule.schedule and rule.schedule.description,
-                "sentence": explained.sentence,
-                "policies": [{"topic": topic, "sentence": sentence} for topic, sentence in words],
-                "specialDays": [{"date": d, "kind": kind, "effect": effect} for d, kind, effect in days],
-            })  # fmt: skip
-            continue
         if index:
             out.line()
-        out.line(rule.key, "bold")
-        if rule.schedule is not None and rule.schedule.description:
-            out.line(f"  {rule.schedule.description}", "dim")
-        out.line(f"  {explained.sentence}")
-        for topic, sentence in words:
-            out.line(f"  {topic}: {sentence}")
-        for date, _, effect in days:
-            out.line(f"  {date}: {effect}", "yellow")
-    if out.as_json:
-        out.document({"at": iso(now), "schedules": documents})
-    elif not rules:
+        _show_explained(rule, out, now, everywhere=everywhere)
+    if not rules:
         out.line("no schedules are declared")
+
+
+def _explained(rule: Rule, now: int, *, everywhere: bool) -> dict[str, Any]:
+    explained = rule.recurrence.explain(to_datetime(now))
+    words = [] if rule.schedule is None else policies(rule.schedule)
+    days = [(str(day.date), str(day.kind), day.effect) for day in explained.special_days]
+    return {
+        **_name(rule),
+        "description": rule.schedule and rule.schedule.description,
+        "sentence": explained.sentence,
+        "policies": [{"topic": topic, "sentence": sentence} for topic, sentence in words],
+        "specialDays": [{"date": date, "kind": kind, "effect": effect} for date, kind, effect in days],
+        **({"fidelity": _everywhere(rule.schedule, now).document()} if everywhere and rule.schedule else {}),
+    }
+
+
+def _show_explained(rule: Rule, out: Output, now: int, *, everywhere: bool) -> None:
+    explained = rule.recurrence.explain(to_datetime(now))
+    out.line(rule.key, "bold")
+    if rule.schedule is not None and rule.schedule.description:
+        out.line(f"  {rule.schedule.description}", "dim")
+    out.line(f"  {explained.sentence}")
+    for topic, sentence in [] if rule.schedule is None else policies(rule.schedule):
+        out.line(f"  {topic}: {sentence}")
+    for day in explained.special_days:
+        out.line(f"  {day.date}: {day.effect}", "yellow")
+    for line, style in _everywhere(rule.schedule, now).lines() if everywhere and rule.schedule else ():
+        out.line(f"  {line}", style)

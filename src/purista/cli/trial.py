@@ -1,13 +1,14 @@
-"""Options of the command that tries an app out in virtual time."""
+"""Options of the commands that try an app out: in virtual time, and on every scheduler."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from purista.cli.options import App, Json
+from purista.cli.options import App, HostZone, Json, Keys
 from purista.cli.output import Output
 
 __all__ = ["commands"]
@@ -15,7 +16,7 @@ __all__ = ["commands"]
 
 def commands() -> list[tuple[str, Callable[..., int]]]:
     """Names and functions, in the order of the help text."""
-    return [("simulate", simulate)]
+    return [("simulate", simulate), ("fidelity", fidelity)]
 
 
 def simulate(
@@ -47,3 +48,29 @@ def simulate(
         app or ctx.obj.app,
     )  # fmt: skip
     return simulate_app(ctx.obj.load(app), Output(as_json=as_json), wish, start=begin)
+
+
+def fidelity(
+    ctx: typer.Context,
+    keys: Keys = None,
+    *,
+    scheduler: Annotated[
+        list[str] | None, typer.Option("--scheduler", metavar="NAME", help="only this one; repeatable [all]")
+    ] = None,
+    years: Annotated[int, typer.Option(min=1, max=20, help="so far ahead")] = 2,
+    host_zone: HostZone = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="write a page")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print Markdown")] = False,
+    sarif: Annotated[bool, typer.Option("--sarif", help="print SARIF 2.1.0")] = False,
+    every: Annotated[bool, typer.Option("--all", help="every schedule and reason, not one screen")] = False,
+    app: App = None,
+    as_json: Json = False,
+) -> int:
+    """What each scheduler will really do with each schedule. Exit code 1 when one misses or refuses anything."""
+    from purista.cli.fidelity import Wish  # noqa: PLC0415 - only this command pays for it
+    from purista.cli.fidelity import fidelity as work  # noqa: PLC0415
+    from purista.cli.find import pick  # noqa: PLC0415
+
+    wish = Wish(tuple(dict.fromkeys(scheduler or ())), years, host_zone or "UTC", html, markdown, sarif, every)
+    out = Output(as_json=as_json or sarif)
+    return work(pick(ctx.obj.load(app), keys or []), out, wish, now=ctx.obj.clock.now())

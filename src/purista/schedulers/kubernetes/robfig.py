@@ -162,7 +162,10 @@ class _Search:
     @property
     def _local(self) -> datetime:
         """The wall clock, as if it were UTC."""
-        return _EPOCH + timedelta(seconds=self._at + self._table.offsets[self._table.segment(self._at)])
+        return _EPOCH + timedelta(seconds=self._wall())
+
+    def _wall(self) -> int:
+        return self._at + self._table.offsets[self._table.segment(self._at)]
 
     def _months(self) -> bool:
         while self._local.month not in self._spec.months and self._at < self._end:
@@ -190,24 +193,31 @@ class _Search:
 
     def _hours(self) -> bool:
         """False: a new day has begun."""
-        while self._local.hour not in self._spec.hours and self._at < self._end:
+        while self._wall() // HOUR % 24 not in self._spec.hours and self._at < self._end:
             self._cut("hour")
             self._at += HOUR
-            if self._local.hour == 0:
+            if self._wall() // HOUR % 24 == 0:
                 return False
         return True
 
     def _minutes(self) -> bool:
         """False: a new hour has begun. Seconds are 0 in a spec of five fields."""
-        while self._local.minute not in self._spec.minutes:
+        while (minute := self._wall() // MINUTE % 60) not in self._spec.minutes:
             self._truncate()
-            self._at += MINUTE
-            if self._local.minute == 0:
+            self._at += self._minutes_on(minute) * MINUTE
+            if self._wall() // MINUTE % 60 == 0:
                 return False
-        if self._local.second:
-            self._added, self._at = True, self._at + MINUTE - self._local.second
+        if second := self._wall() % MINUTE:
+            self._added, self._at = True, self._at + MINUTE - second
             return False
         return True
+
+    def _minutes_on(self, minute: int) -> int:
+        """How many minutes the library goes through one by one until one fits or the hour ends; 1 where clocks change."""
+        following = min((fits for fits in self._spec.minutes if fits > minute), default=60) - minute
+        _, end, number = self._table.look_up(self._at)
+        calm = self._at + following * MINUTE < end and self._table.offsets[number] % MINUTE == 0
+        return following if calm else 1
 
     def _cut(self, to: str) -> None:
         """Go back to where the month, day or hour begins, once."""

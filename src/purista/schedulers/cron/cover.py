@@ -76,7 +76,7 @@ def _grid(interval: Interval) -> set[int]:
     if interval.every_seconds < 60:
         raise Uncoverable(
             f"cron calls once a minute at most, this is due every {interval.every_seconds} s; write an interval of a minute or "
-            "more, or use a scheduler that knows seconds (Temporal, systemd)"
+            "more, or use a scheduler that knows seconds (systemd, Temporal)"
         )
     step = gcd(interval.every_seconds, DAY)
     return {-(-second // 60) % DAY_MINUTES for second in range(interval.offset_seconds % step, DAY, step)}

@@ -143,7 +143,7 @@ def _grid(interval: Interval, later: int) -> Iterable[Fields]:
     if every < MINUTE:
         raise Uncoverable(
             f"a job calls once a minute at most, this is due every {every} s; write an interval of a minute or more, or use a "
-            "scheduler that knows seconds (systemd)"
+            "scheduler that knows seconds (systemd, Temporal)"
         )
     weekly = gcd(every, WEEK) > DAY
     span = WEEK if weekly else DAY

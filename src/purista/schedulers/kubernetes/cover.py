@@ -115,7 +115,7 @@ def _grid(interval: Interval, *, exact: bool) -> Iterable[Line]:
     if every < MINUTE:
         raise Uncoverable(
             f"a CronJob calls once a minute at most, this is due every {every} s; write an interval of a minute or more, or "
-            "use a scheduler that knows seconds (systemd)"
+            "use a scheduler that knows seconds (systemd, Temporal)"
         )
     weekly = gcd(every, WEEK) > DAY
     step = gcd(every, WEEK if weekly else DAY)

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from purista.cli.adapters import ADAPTERS
+from purista.cli.commands import run
 from purista.cli.fidelity import Wish, judge
 from purista.fidelity import herd
 from purista.fidelity.page import page
 from purista.recurrence import Cron
+from purista.testing import ManualClock
 from purista.testing.suites.dialect import NOW, declared
 from tests.cli.conftest import Purista
 
@@ -90,3 +92,14 @@ def test_no_name_gets_out_of_the_page() -> None:
     assert text.count("<svg") == 2 + 2, "two maps, two changes of clocks in a year"
     assert "url(" not in text
     assert "@import" not in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/fidelity.md"])
+def test_the_table_in_the_documentation_is_what_is_printed(
+    page: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root / "examples/billing")
+    assert run(["fidelity", "--app", "billing:app"], clock=ManualClock("2026-11-27T15:00:00Z")) == 0
+    table = capsys.readouterr().out.split("\n\n")[0]
+    assert f"```text\n{table}\n```" in (root / page).read_text("utf-8")

@@ -19,7 +19,7 @@ from temporalio.client import Client
 __all__ = ["Server", "binary", "eventually"]
 
 _T = TypeVar("_T")
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 def binary() -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from purista.cli.temporal import over_http
+from purista.cli.temporal import over_http, within
 from purista.schedulers.base import Call, CallKind
 from purista.schedulers.remote import Remote, remote_of
 from purista.schedulers.temporal.worker import Told
@@ -86,3 +87,34 @@ async def test_a_stranger_is_refused_and_a_gateway_that_is_away_is_asked_again(t
         assert (await over_http(other)(Call(KEY))).refused
     away: Told = await over_http(remote(host, port, tmp_path))(Call(KEY))
     assert (away.again, away.refused) == (True, False)
+
+
+async def test_a_page_of_somebody_elses_is_no_answer(tmp_path: Path) -> None:
+    async def login(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 17\r\nconnection: close\r\n\r\n<html>login</html>"[:-1])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(login, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        told = await over_http(remote("127.0.0.1", port, tmp_path))(Call(KEY))
+    assert (told.again, told.refused) == (True, False)
+
+
+@pytest.mark.parametrize("over", ["http", "in process"])
+async def test_a_backfill_of_what_nobody_decided_is_decided_by_its_policies_first(tmp_path: Path, over: str) -> None:
+    """Else the slot would be filled now, and published again by the next call."""
+    async with door(missed_run_policy="backfill", max_catch_up_count=10) as found, listening(found.app) as (host, port):
+        found.house.at("12:00:20")
+        gateway = found.house.bridge.gateway
+        trigger = over_http(remote(host, port, tmp_path)) if over == "http" else within(gateway)
+        hour = 3_600_000
+        now = found.house.clock.now() // hour * hour
+        for at in (now - 2 * hour, now - hour, now):
+            await trigger(Call(KEY, CallKind.REPLAY, at, f"temporal-{at}"))
+            await found.house.work()
+        await trigger(Call(KEY))
+        rows = [row for row in await found.house.rows() if row.decision == "published"]
+    assert len(rows) == len({row.scheduled_at for row in rows}) == 3

@@ -31,6 +31,7 @@ class TestDialectElsewhere(DialectSuite):
 
 
 class TestControl(ControlSuite):
+    names_ledger = True
     can_break = True
 
     @pytest.fixture(autouse=True)

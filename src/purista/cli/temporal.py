@@ -201,6 +201,8 @@ def _heard(heard: Heard) -> Told:
                 return Told("retry", "a run is open", again=True)
             filled = bool(told["published"])
             return Told("filled" if filled else "nothing to fill", "backfill", published=filled)
+        if "answer" not in told:  # a page of somebody else's: a proxy that wants a login
+            return Told("unavailable", f"expected a gateway's answer, got status {status} without one", again=True)
         return Told(word, detail, published=bool(told.get("published")))
     lasting = 400 <= status < 500 and status not in (408, 425, 429)
     return Told(word, detail, again=not lasting, refused=lasting)
@@ -226,6 +228,10 @@ def _told(reply: Reply) -> Told:
 async def _filled(gateway: Gateway, call: Call) -> Told:
     """A slot whose work is still to be done, and no other: a backfill in Temporal names those that ran, too."""
     at = call.scheduled_at or 0
+    # First what is due is decided by its own policies, as every way into a gateway does: a slot that nobody decided is no gap.
+    due = await gateway.trigger(Call(call.key, source=call.source))
+    if due.answer is Answer.RETRY:
+        return _told(due)
     try:
         found = [slot async for slot in slots(gateway.ledger, call.key, at, at + 1)]
     except UnknownSchedule as error:

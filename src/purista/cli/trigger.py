@@ -64,7 +64,7 @@ def main(arguments: Sequence[str], *, clock: Clock | None = None) -> int:
 
         at = due_of_job(options.job)
     if options.delay:
-        asyncio.run((clock or SystemClock()).sleep(options.delay))
+        asyncio.run(_later(at, options.delay, clock or SystemClock()))
     if options.gateway is not None:
         return _over_http(options, at)
     try:
@@ -83,7 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scheduler", default="cli", help="who calls; kept with the record")
     parser.add_argument("--at", help="the occurrence meant, ISO 8601 with offset; a claim that is checked")
     parser.add_argument("--job", help="the Kubernetes Job that calls: its name says which occurrence is meant")
-    parser.add_argument("--delay", type=_delay, default=0, help="seconds to wait first: spreads what is due at once")
+    parser.add_argument(
+        "--delay",
+        type=_delay,
+        default=0,
+        help="seconds to wait first, from when it was due: spreads what is due at once",
+    )
     parser.add_argument("--sweep", action="store_true", help="finish what earlier calls began")
     parser.add_argument("--recover", action="store_true", help="decide what was due and nobody called for")
     parser.add_argument(
@@ -105,6 +110,13 @@ def _delay(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text[:9]) > LONGEST_DELAY_S:
         raise argparse.ArgumentTypeError(f"expected 0 to {LONGEST_DELAY_S} seconds, got {text[:20]!a}")
     return int(text)
+
+
+async def _later(at: int | None, delay: int, clock: Clock) -> None:
+    """From when it was due, where that is known: a Job that is tried again, or made late, does not wait once more."""
+    passed = 0.0 if at is None else (clock.now() - at) / 1000
+    if passed < delay:
+        await clock.sleep(delay - max(0.0, passed))
 
 
 def _check_keys(keys: Sequence[str]) -> None:

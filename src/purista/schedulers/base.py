@@ -84,13 +84,16 @@ class LiveEntry:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an apply did. ``written`` is 0 when nothing had changed."""
+    """What an apply did. ``written`` is 0 when nothing had changed. ``read_back``: each entry was looked at afterwards, though
+    LIST may lag behind.
+    """
 
     created: int = 0
     updated: int = 0
     deleted: int = 0
     unchanged: int = 0
     written: int = 0
+    read_back: bool = False
 
 
 class CallKind(StrEnum):

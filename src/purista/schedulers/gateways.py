@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from purista.errors import DeclarationError, RegistrationError
+from purista.schedulers.base import Owner
 
-__all__ = ["gateway_arguments", "needs_gateway", "nobody_sweeps"]
+__all__ = ["REFERENCES", "gateway_arguments", "needs_gateway", "nobody_sweeps", "refuse_other_ledger"]
 
 REFERENCES = ("file:", "env:")
 
@@ -57,6 +58,18 @@ def needs_gateway(scheduler: str) -> RegistrationError:
         f"expected {scheduler}(gateway='https://…', secret='file:/etc/purista/secret'), got {scheduler}() without a gateway: "
         "this bridge's ledger is no file that carries its messages, so calls go to `purista serve`; write its address"
     )
+
+
+def refuse_other_ledger(what: str, ledger: str, owner: Owner) -> None:
+    """An entry of this owner that another ledger wrote: a second one would decide on its own about the same.
+
+    :raises RegistrationError: it is so. A mark without a ledger is anybody's.
+    """
+    if ledger and owner.ledger_id and ledger != owner.ledger_id:
+        raise RegistrationError(
+            f"{what} belongs to ledger {ledger}, this is ledger {owner.ledger_id}: two ledgers would each decide on their own; "
+            "name another PURISTA_ENVIRONMENT, or delete what is left of that ledger"
+        )
 
 
 def nobody_sweeps() -> str:

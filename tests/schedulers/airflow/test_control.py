@@ -18,6 +18,7 @@ from tests.schedulers.airflow.world import NOW, OWNER, dialect, schedule
 
 
 class TestControl(ControlSuite):
+    names_ledger = True
     can_break = True
     own = False
 

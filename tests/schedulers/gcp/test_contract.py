@@ -32,6 +32,7 @@ class TestDialectOverHttp(DialectSuite):
 class TestControl(ControlSuite):
     """Through the real client, over the wire."""
 
+    names_ledger = True
     can_break = True
 
     @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ class TestDialect(DialectSuite):
 
 
 class TestControl(ControlSuite):
+    names_ledger = True
     can_break = True
 
     @pytest.fixture(autouse=True)
@@ -56,6 +57,8 @@ class TestControl(ControlSuite):
 @pytest.mark.skipif(KUBECONFIG is None, reason="no cluster is named by PURISTA_TEST_KUBECONFIG")
 class TestRealCluster(ControlSuite):
     """Every test in a namespace of its own."""
+
+    names_ledger = True
 
     @pytest.fixture(autouse=True)
     async def _namespace(self) -> Any:

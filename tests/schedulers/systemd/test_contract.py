@@ -19,6 +19,7 @@ class TestDialect(DialectSuite):
 
 
 class _Files(ControlSuite):
+    names_ledger = True
     can_break = True
 
     @pytest.fixture(autouse=True)

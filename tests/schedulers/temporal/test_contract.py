@@ -52,6 +52,7 @@ async def namespace(server: Server) -> str:
 
 
 class TestControl(ControlSuite):
+    names_ledger = True
     can_break = True
 
     @pytest.fixture(autouse=True)

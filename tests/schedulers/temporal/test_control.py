@@ -98,6 +98,16 @@ async def test_a_pause_made_in_temporal_is_shown_and_survives_updates(temporal: 
     assert described.schedule.state.note == "for the audit"
 
 
+async def test_another_ledger_is_refused_and_takes_nothing_away(temporal: Server) -> None:
+    control, owner = TemporalControl(temporal.client), an_owner()
+    await control.apply(owner, compiled(owner, Cron("0 5 * * *")))
+    other = Owner(owner.service, owner.environment, "ledger-2")
+    for act in (control.list(other), control.apply(other, compiled(other))):
+        with pytest.raises(RegistrationError, match="belongs to ledger ledger-1, this is ledger ledger-2"):
+            await act
+    assert len(await control.list(owner)) == 1
+
+
 async def equals(question: Any, wanted: Any) -> bool:
     return bool(await question() == wanted)
 

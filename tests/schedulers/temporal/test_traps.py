@@ -88,6 +88,10 @@ def test_a_backfill_is_a_replay_and_a_late_call_is_not() -> None:
     asked = json.loads(entry(Cron("0 5 * * *"), jitter_window_ms=600_000).body)
     five = (NOW + 5 * 3_600) * 1_000
     assert call_of(asked, five, five + 86_400_000, "r").kind is CallKind.SCHEDULED, "made up for within the window"
+    backlog = five + 86_400_000 + 600_000 + 3_600_000
+    assert call_of(asked, five, backlog, "r").kind is CallKind.SCHEDULED, (
+        "of many that the server begins at thirty a second"
+    )
     replay = call_of(asked, five, five + 3 * 86_400_000, "r")
     assert (replay.kind, replay.scheduled_at) == (CallKind.REPLAY, five)
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch, SchedulerUnavailable
 from purista.schedulers.base import Applied, Compiled, Entry, Finding, LiveEntry, Owner, Severity
-from purista.schedulers.gcp.text import digest_of, mark_of, owner_mark
+from purista.schedulers.gateways import refuse_other_ledger
+from purista.schedulers.gcp.text import digest_of, ledger_of, mark_of, owner_mark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -238,7 +239,10 @@ def _name(found: Found) -> str:
 
 def _ours(everything: Iterable[Found], owner: Owner) -> Sequence[Found]:
     mine = owner_mark(owner)
-    return [one for one in everything if (mark := mark_of(one)) is not None and mark[0] == mine]
+    ours = [one for one in everything if (mark := mark_of(one)) is not None and mark[0] == mine]
+    for one in ours:
+        refuse_other_ledger(f"job {_name(one)}", ledger_of(one), owner)
+    return ours
 
 
 def _entry(found: Found) -> LiveEntry:

@@ -14,11 +14,11 @@ from purista.schedulers.gcp.cover import Line
 from purista.schedulers.gcp.ingress import SCHEDULE, SWEEP, address
 from purista.schedulers.gcp.place import Door, Place, Topic
 
-__all__ = ["Mark", "digest_of", "job", "job_id", "mark_of", "meaning", "owner_mark", "terraform"]
+__all__ = ["Mark", "digest_of", "job", "job_id", "ledger_of", "mark_of", "meaning", "owner_mark", "terraform"]
 
 DESCRIPTION_LIMIT = 500
 SLUG = 60
-_MARK = re.compile(r"\[purista owner=([0-9a-f]{16}) digest=([0-9a-f]{32})\]\Z")
+_MARK = re.compile(r"\[purista owner=([0-9a-f]{16})(?: ledger=([0-9A-Za-z-]{1,64}))? digest=([0-9a-f]{32})\]\Z")
 _THEIRS = re.compile(r"user-agent|content-length|x-cloudscheduler.*|x-google.*|x-appengine.*", re.IGNORECASE)
 """Headers that Cloud Scheduler sets or replaces itself."""
 RETRIES = {
@@ -77,7 +77,8 @@ def _target(place: Place, key: str | None) -> dict[str, Any]:
 
 def _description(owner: Owner, key: str | None, digest: str) -> str:
     """For people in front, cut where it must be; the mark at the end is whole."""
-    mark = f"[purista owner={owner_mark(owner)} digest={digest}]"
+    ledger = f" ledger={owner.ledger_id}" if owner.ledger_id else ""
+    mark = f"[purista owner={owner_mark(owner)}{ledger} digest={digest}]"
     what = f"sweep of {owner.service}" if key is None else key
     words = "".join(
         c if c.isprintable() else "?" for c in f"{what} ({owner.environment}). Made by purista; edit the code."
@@ -88,7 +89,13 @@ def _description(owner: Owner, key: str | None, digest: str) -> str:
 def mark_of(found: Mapping[str, Any]) -> Mark | None:
     """The mark that a live job carries; None where it is somebody else's, or somebody removed it."""
     read = _MARK.search(found.get("description", ""))
-    return None if read is None else (read[1], read[2])
+    return None if read is None else (read[1], read[3])
+
+
+def ledger_of(found: Mapping[str, Any]) -> str:
+    """Whose decisions a live job calls for; empty where the mark names no ledger."""
+    read = _MARK.search(found.get("description", ""))
+    return "" if read is None else read[2] or ""
 
 
 def digest_of(found: Mapping[str, Any]) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch, SchedulerUnavailable
 from purista.schedulers.base import Applied, Compiled, Finding, LiveEntry, Owner, Severity
+from purista.schedulers.gateways import refuse_other_ledger
 from purista.schedulers.kubernetes.text import MANAGED, digest_of, mark_of, owner_label
 
 if TYPE_CHECKING:
@@ -23,11 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Connect", "KubernetesControl", "in_reach"]
 
-MANAGER, APPLIED = "purista", "purista.dev/applied"
+MANAGER, APPLIED, LEDGER = "purista", "purista.dev/applied", "purista.dev/ledger"
 PAGE = 500
 AT_ONCE = 8
 TRIES = 5
 RIGHTS = "get, list, create, patch and delete on cronjobs of batch"
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(|[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})")
+_UNITS = {
+    "": Decimal(1),
+    **{unit: Decimal(1000) ** power for unit, power in zip("numkMGTPE", (-3, -2, -1, 1, 2, 3, 4, 5, 6), strict=True)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
+}  # fmt: skip
 _T = TypeVar("_T")
 Connect = Callable[[], "AsyncClient"]
 
@@ -114,7 +123,10 @@ class KubernetesControl:
             found = client.list(CronJob, namespace=self._namespace, labels=labels, chunk_size=PAGE)
             return {one["metadata"]["name"]: one async for one in _dicts(found)}
 
-        return await self._asked("list", read)
+        live = await self._asked("list", read)
+        for name, one in live.items():
+            refuse_other_ledger(f"CronJob {name}", (one["metadata"].get("annotations") or {}).get(LEDGER, ""), owner)
+        return live
 
     async def _is_free(self, client: AsyncClient, name: str, owner: Owner) -> None:
         """An apply would take over whatever has the name."""
@@ -209,13 +221,25 @@ def _entry(found: Mapping[str, Any]) -> LiveEntry:
     return LiveEntry(found["metadata"]["name"], mark if whole else None, json.dumps(found), paused=suspended)
 
 
-def _contains(there: Any, wanted: Any) -> bool:
+def _contains(there: Any, wanted: Any, *, quantities: bool = False) -> bool:
     if isinstance(wanted, dict):
-        return isinstance(there, dict) and all(_contains(there.get(name), value) for name, value in wanted.items())
+        return isinstance(there, dict) and all(
+            _contains(there.get(name), value, quantities=quantities or name == "resources")
+            for name, value in wanted.items()
+        )
     if isinstance(wanted, list):
         pairs = zip(there, wanted, strict=True) if isinstance(there, list) and len(there) == len(wanted) else None
         return pairs is not None and all(_contains(one, other) for one, other in pairs)
-    return bool(there == wanted)
+    return bool(there == wanted) or (quantities and _amount(there) == _amount(wanted) is not None)
+
+
+def _amount(text: Any) -> Decimal | None:
+    """A quantity's value: servers write ``1024Mi`` as ``1Gi``, and ``0.1`` as ``100m``."""
+    found = _QUANTITY.fullmatch(str(text))
+    if found is None:
+        return None
+    number, unit = Decimal(found[1]), found[2] or ""
+    return number * _UNITS[unit] if unit in _UNITS else number.scaleb(int(unit[1:]))
 
 
 def _words(verb: str, code: int, message: str) -> str:

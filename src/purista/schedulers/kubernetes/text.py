@@ -22,8 +22,9 @@ NAME_LIMIT = 52
 STARTING_DEADLINE_S = 3_600
 """So long a missed call is still made. More than a hundred missed ones would stop older controllers; the gateway makes up for
 the rest."""
+ATTEMPTS = 5
 ACTIVE_S = 600
-"""So long a Job may call, with all its attempts."""
+"""So long a Job may call, with all its attempts; one that does not know when it was due waits before each."""
 GIVEN_UP = [64, 77, 78]
 """Exit codes of ``purista trigger`` that another attempt would not change."""
 NOBODY = 65_534
@@ -56,6 +57,7 @@ def cronjob(place: Place, owner: Owner, name: str, key: str, line: Line, delay: 
     where = {} if place.namespace is None else {"namespace": place.namespace}
     annotations = {
         "purista.dev/schedule": key, "purista.dev/service": owner.service, "purista.dev/environment": owner.environment,
+        **({"purista.dev/ledger": owner.ledger_id} if owner.ledger_id else {}),
         "purista.dev/digest": digest_of(spec),
     }  # fmt: skip
     about = {"name": name, **where, "labels": labels, "annotations": annotations}
@@ -84,7 +86,7 @@ def _job(place: Place, labels: Mapping[str, str], command: Sequence[str], delay:
         }}],
     }  # fmt: skip
     return {
-        "backoffLimit": 4, "activeDeadlineSeconds": ACTIVE_S + delay, "ttlSecondsAfterFinished": 3_600,
+        "backoffLimit": ATTEMPTS - 1, "activeDeadlineSeconds": ACTIVE_S + ATTEMPTS * delay, "ttlSecondsAfterFinished": 3_600,
         "podFailurePolicy": {"rules": [{
             "action": "FailJob",
             "onExitCodes": {"containerName": "trigger", "operator": "In", "values": GIVEN_UP},

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch, SchedulerUnavailable
 from purista.schedulers.base import Applied, Compiled, Entry, Finding, LiveEntry, Owner, Severity
 from purista.schedulers.temporal.text import prefix_of
-from purista.schedulers.temporal.wire import built, live_digest, meaning, memo_of, owned
+from purista.schedulers.temporal.wire import WORKFLOW, built, live_digest, meaning, memo_of, owned
 
 if TYPE_CHECKING:
     from temporalio.client import Client, ScheduleDescription, ScheduleUpdate, ScheduleUpdateInput
@@ -84,7 +84,7 @@ class TemporalControl:
             await self._settle(client, owner, wanted)
         done = Counter(act for act in acts if act is not None)
         unchanged = len(wanted) - done[CREATED] - done[UPDATED]
-        return Applied(done[CREATED], done[UPDATED], done[DELETED], unchanged, done.total())
+        return Applied(done[CREATED], done[UPDATED], done[DELETED], unchanged, done.total(), read_back=True)
 
     async def _client(self) -> Client:
         try:
@@ -101,9 +101,10 @@ class TemporalControl:
             foreign: set[str] = set()
             query = f"ScheduleId STARTS_WITH '{prefix_of(owner)}'"
             async for one in await client.list_schedules(query, page_size=PAGE, rpc_timeout=TIMEOUT):
-                if owned(await one.memo(), owner.service, owner.environment) and one.schedule is not None:
+                if owned(await one.memo(), owner) and one.schedule is not None:
                     body = json.dumps(_as_listed(one.schedule), default=str)
-                    digest = live_digest(one.schedule.spec)
+                    ours_still = getattr(one.schedule.action, "workflow", None) == WORKFLOW
+                    digest = live_digest(one.schedule.spec) if ours_still else None
                     ours[one.id] = LiveEntry(one.id, digest, body, paused=one.schedule.state.paused)
                 else:
                     foreign.add(one.id)
@@ -134,7 +135,7 @@ class TemporalControl:
             from temporalio.client import ScheduleUpdate  # noqa: PLC0415
 
             there = found.description
-            if not owned(await there.memo(), owner.service, owner.environment):
+            if not owned(await there.memo(), owner):
                 raise _not_ours(entry.name)
             wrote.append(meaning(there.schedule) != meaning(built(made)))
             return ScheduleUpdate(built(made, there.schedule.state)) if wrote[-1] else None

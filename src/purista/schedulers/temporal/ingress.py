@@ -12,7 +12,8 @@ from purista.schedulers.temporal.calendar import Times
 __all__ = ["MARGIN_MS", "SOURCE", "call_of", "ended_in", "from_document", "to_document"]
 
 SOURCE = "temporal"
-MARGIN_MS = 60_000
+MARGIN_MS = 6 * 3_600_000
+"""A backlog: Temporal begins what it missed within its window, and starts about thirty workflows a second."""
 
 
 def call_of(asked: Mapping[str, Any], nominal: int | None, started: int, run: str) -> Call:

@@ -33,14 +33,16 @@ def described(place: Place, owner: Owner, schedule: Schedule, times: Times) -> d
     jitter = schedule.jitter_window_ms or 0
     return {
         "id": prefix_of(owner) + schedule.key, "key": schedule.key, "service": owner.service,
-        "environment": owner.environment, "zone": schedule.recurrence().timezone, "times": times.document(),
-        "jitterMs": jitter, "catchUpS": catch_up_s(times), "taskQueue": place.task_queue or queue_of(owner.environment),
+        "environment": owner.environment, "ledger": owner.ledger_id, "zone": schedule.recurrence().timezone,
+        "times": times.document(), "jitterMs": jitter, "catchUpS": catch_up_s(times),
+        "taskQueue": place.task_queue or queue_of(owner.environment),
         **({"wait": True} if place.wait else {}),
     }  # fmt: skip
 
 
 def digest_of(description: dict[str, Any]) -> str:
-    """Of its meaning: the order of keys does not matter."""
+    """Of its meaning: the order of keys does not matter, nor which ledger it was first written for."""
+    description = {name: value for name, value in description.items() if name != "ledger"}
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:32]
 
 

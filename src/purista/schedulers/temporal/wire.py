@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from purista.schedulers.base import Owner
+from purista.schedulers.gateways import refuse_other_ledger
 from purista.schedulers.temporal.calendar import Calendar, Times
 from purista.schedulers.temporal.text import digest_of
 
@@ -132,10 +134,19 @@ def meaning(schedule: Schedule) -> list[Any]:
 
 def memo_of(description: Mapping[str, Any]) -> dict[str, Any]:
     """Whose it is. It is written once and never changes."""
-    return {MEMO: {name: description[name] for name in ("service", "environment", "key")}}
+    return {MEMO: {name: description[name] for name in ("service", "environment", "ledger", "key")}}
 
 
-def owned(memo: Mapping[str, Any], service: str, environment: str) -> bool:
-    """Whether a live schedule carries this owner's mark."""
+def owned(memo: Mapping[str, Any], owner: Owner) -> bool:
+    """Whether a live schedule carries this owner's mark.
+
+    :raises RegistrationError: it does, and another ledger's.
+    """
     mark = memo.get(MEMO)
-    return isinstance(mark, dict) and (mark.get("service"), mark.get("environment")) == (service, environment)
+    if not isinstance(mark, dict) or (mark.get("service"), mark.get("environment")) != (
+        owner.service,
+        owner.environment,
+    ):
+        return False
+    refuse_other_ledger(str(mark.get("key")), str(mark.get("ledger") or ""), owner)
+    return True

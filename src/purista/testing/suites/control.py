@@ -24,6 +24,8 @@ class ControlSuite:
     """
 
     can_break = False
+    names_ledger = False
+    """Whether marks name the ledger: then another one of the same environment is refused, instead of taking over."""
 
     async def make(self) -> Control:
         """A control over an empty scheduler."""
@@ -94,6 +96,18 @@ class ControlSuite:
         await control.apply(OWNER, self.compiled("0 5 * * *"))
         await control.apply(OWNER, self.compiled())
         assert await self.live(control, STAGING) == {entry.name: entry.digest for entry in theirs.entries}
+
+    async def test_another_ledger_is_refused_and_takes_nothing_away(self, control: Control) -> None:
+        """A developer's file against production: two ledgers would each decide on their own."""
+        if not self.names_ledger:
+            pytest.skip("marks here name no ledger (names_ledger)")
+        mine = self.compiled("0 5 * * *")
+        await control.apply(OWNER, mine)
+        other = Owner(OWNER.service, OWNER.environment, "ledger-2")
+        for texts in (["0 6 * * *"], []):
+            with pytest.raises(RegistrationError, match="ledger-2"):
+                await control.apply(other, self.compiled(*texts, owner=other))
+        assert await self.live(control) == {entry.name: entry.digest for entry in mine.entries}
 
     async def test_strangers_are_left_alone(self, control: Control) -> None:
         """What does not carry our mark is not listed, not changed and not deleted."""

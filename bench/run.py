@@ -18,6 +18,7 @@ SCRIPTS = (
     "bench_recurrence.py",
     "bench_decisions.py",
     "bench_plan.py",
+    "bench_fidelity.py",
     "bench_local.py",
     "bench_simulation.py",
     "bench_brokers.py",

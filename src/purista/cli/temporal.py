@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,8 @@ from purista.gateway.gateway import Gateway, Reply
 from purista.gateway.plan import Answer
 from purista.ledgers.base import Decision, Query
 from purista.schedulers.base import Call, CallKind
+from purista.schedulers.ended import PAGE, ended_in, page_of
 from purista.schedulers.temporal import TemporalScheduler
-from purista.schedulers.temporal.ingress import ended_in
 from purista.schedulers.temporal.place import queue_of
 from purista.schedulers.temporal.scheduler import opening
 from purista.schedulers.temporal.worker import Ended, Told, Trigger, serve
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["Server", "Way", "apply", "export", "over_http", "within", "worker"]
 
 log = logging.getLogger("purista.worker")
-PAGE = 100
+THREADS = 32
+"""Calls over HTTP at once: each waits in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def over_http(remote: Remote) -> Trigger:
 
     async def trigger(call: Call) -> Told:
         operation, document = _asked(call)
-        return _heard(await asyncio.to_thread(remote.ask, operation, call.key, document, 0))
+        return _heard(await _threaded(remote.ask, operation, call.key, document, 0))
 
     return trigger
 
@@ -164,10 +167,11 @@ def read_over_http(remote: Remote) -> Ended:
     from purista.schedulers.remote import path_of  # noqa: PLC0415 - only for calls over HTTP
 
     async def ended(call: Call) -> tuple[bool, str] | None:
-        heard = await asyncio.to_thread(remote.read, f"{path_of(call.key, 'history')}?limit={PAGE}", 0)
+        heard = await _threaded(remote.read, f"{path_of(call.key, 'history')}?{page_of(call.scheduled_at)}", 0)
         if heard.status in (401, 403):
             raise PermissionError("expected --token with the scope history, to wait for runs; got a caller without it")
-        return ended_in(heard.document.get("occurrences", ()), call) if heard.status == 200 else None
+        rows = heard.document.get("occurrences", ()) if heard.status == 200 else ()
+        return ended_in(rows, call.kind, at=call.scheduled_at, request=call.request)
 
     return ended
 
@@ -176,10 +180,22 @@ def recorded(gateway: Gateway) -> Ended:
     """By the ledger's own records."""
 
     async def ended(call: Call) -> tuple[bool, str] | None:
-        page = await gateway.ledger.history(Query(key=call.key, limit=PAGE))
-        return ended_in(map(run_document, page.rows), call)
+        at = call.scheduled_at
+        page = await gateway.ledger.history(
+            Query(key=call.key, limit=PAGE, start=at, end=None if at is None else at + 1)
+        )
+        return ended_in(map(run_document, page.rows), call.kind, at=at, request=call.request)
 
     return ended
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="purista-call")
+
+
+async def _threaded(act: Callable[..., Heard], *given: Any) -> Heard:
+    return await asyncio.get_running_loop().run_in_executor(_threads(), partial(act, *given))
 
 
 def _asked(call: Call) -> tuple[str, dict[str, Any]]:
@@ -203,7 +219,7 @@ def _heard(heard: Heard) -> Told:
             return Told("filled" if filled else "nothing to fill", "backfill", published=filled)
         if "answer" not in told:  # a page of somebody else's: a proxy that wants a login
             return Told("unavailable", f"expected a gateway's answer, got status {status} without one", again=True)
-        return Told(word, detail, published=bool(told.get("published")))
+        return Told(word, detail, published=bool(told.get("published")) or word == "duplicate")
     lasting = 400 <= status < 500 and status not in (408, 425, 429)
     return Told(word, detail, again=not lasting, refused=lasting)
 
@@ -221,7 +237,8 @@ def within(gateway: Gateway) -> Trigger:
 
 def _told(reply: Reply) -> Told:
     again, refused = reply.answer is Answer.RETRY, reply.answer is Answer.REFUSED
-    published = not again and any(row.decision is Decision.PUBLISHED for row in reply.rows)
+    # A duplicate may be this call, whose answer was lost: its run is waited for all the same.
+    published = reply.answer is Answer.DUPLICATE or any(row.decision is Decision.PUBLISHED for row in reply.rows)
     return Told(str(reply.answer), reply.detail, again, refused, reply.retry_after_ms, published)
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from purista.clock import from_iso, to_iso, to_ms
 from purista.schedulers.base import CallKind
+from purista.schedulers.ended import ended_in
 
-__all__ = ["Ask", "End", "Facts", "ask_of", "ended", "judge"]
+__all__ = ["Ask", "End", "Facts", "ask_of", "ended", "instant_of", "judge"]
 
 _REQUEST = re.compile(r"[\x21-\x7e]{1,100}")
 _KINDS = {"scheduled": CallKind.SCHEDULED, "backfill": CallKind.REPLAY}
@@ -93,19 +94,11 @@ def judge(status: int, document: Mapping[str, Any]) -> End:
 
 def ended(document: Mapping[str, Any], ask: Ask) -> tuple[bool, str] | None:
     """Whether the run went well, and how it ended, by a page of history. None: it is open, or not in the page."""
-    row = next((row for row in document.get("occurrences", []) if _meant(row, ask)), None)
-    if row is None or row.get("run") == "open":
-        return None
-    how = row.get("run") or row.get("decision")
-    return how == "finished", str(how)
+    request = str(ask.said.get("request", ""))
+    return ended_in(document.get("occurrences", ()), ask.kind, at=instant_of(ask), request=request)
 
 
-def _meant(row: Mapping[str, Any], ask: Ask) -> bool:
-    if row.get("class") != ask.kind.value:
-        return False
-    if ask.kind is CallKind.MANUAL:
-        return bool(row.get("request") == ask.said.get("request"))
-    wanted = ask.said.get("scheduledAt", ask.said.get("from"))
-    said = row.get("scheduledAt")
-    # A call without a time asked for what was due: the newest is what was published.
-    return wanted is None or (isinstance(said, str) and from_iso(said) == from_iso(wanted))
+def instant_of(ask: Ask) -> int | None:
+    """Which occurrence is asked for (ms), where it is said."""
+    said = ask.said.get("scheduledAt", ask.said.get("from"))
+    return None if said is None else from_iso(str(said))

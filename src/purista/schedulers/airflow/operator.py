@@ -58,7 +58,8 @@ class PuristaCall(BaseOperator):  # type: ignore[misc]
                 raise AirflowFailException(f"{self.schedule}: refused: {words}")
         said = {name: heard.document.get(name) for name in ("answer", "detail", "published", "decided", "slots")}
         self.log.info("%s: %s", self.schedule, said)
-        if self.wait and heard.document.get("published"):
+        # A duplicate may be this task's own call, whose answer was lost.
+        if self.wait and (heard.document.get("published") or heard.document.get("answer") == "duplicate"):
             self._defer(ask)
         return said
 

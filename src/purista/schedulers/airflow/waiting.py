@@ -8,15 +8,15 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from purista.schedulers.airflow.ingress import Ask, ended
+from purista.schedulers.airflow.ingress import Ask, ended, instant_of
 from purista.schedulers.airflow.operator import remote_for
 from purista.schedulers.base import CallKind
+from purista.schedulers.ended import page_of
 from purista.schedulers.remote import path_of
 
 __all__ = ["RunEnded"]
 
 EVERY_S = 15.0
-PAGE = 50
 
 
 class RunEnded(BaseTrigger):  # type: ignore[misc]
@@ -41,7 +41,7 @@ class RunEnded(BaseTrigger):  # type: ignore[misc]
         """Look, and look again."""
         told = self.arguments
         remote = await asyncio.to_thread(remote_for, told["gateway"], None, told["token"])
-        path = f"{path_of(told['schedule'], 'history')}?limit={PAGE}"
+        path = f"{path_of(told['schedule'], 'history')}?{page_of(instant_of(self.ask))}"
         while True:
             heard = await asyncio.to_thread(remote.read, path, told["every"])
             found = ended(heard.document, self.ask) if heard.status == 200 else None

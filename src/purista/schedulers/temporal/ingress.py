@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from purista.clock import from_iso
 from purista.schedulers.base import Call, CallKind
 from purista.schedulers.temporal.calendar import Times
 
-__all__ = ["MARGIN_MS", "SOURCE", "call_of", "ended_in", "from_document", "to_document"]
+__all__ = ["MARGIN_MS", "SOURCE", "call_of", "from_document", "to_document"]
 
 SOURCE = "temporal"
 MARGIN_MS = 6 * 3_600_000
@@ -39,17 +38,3 @@ def from_document(document: Mapping[str, Any]) -> Call:
     """What :func:`to_document` wrote."""
     kind = CallKind(document["kind"])
     return Call(document["key"], kind, document["scheduledAt"], document["request"], SOURCE)
-
-
-def ended_in(rows: Iterable[Mapping[str, Any]], call: Call) -> tuple[bool, str] | None:
-    """Whether the run of a call went well, and how it ended, by records as JSON; None: it is open, or not among them."""
-    for row in rows:
-        meant = (
-            row["request"] == call.request if call.kind is CallKind.MANUAL
-            else from_iso(row["scheduledAt"]) == call.scheduled_at
-        )  # fmt: skip
-        if row["class"] == str(call.kind) and meant:
-            if row["decision"] != "published":
-                return True, str(row["decision"])  # another occurrence stands for it
-            return None if row["run"] in (None, "open") else (row["run"] == "finished", str(row["run"]))
-    return None

@@ -38,15 +38,13 @@ Ended = Callable[[Call], Awaitable[tuple[bool, str] | None]]
 
 :raises PermissionError: nobody may read that here.
 """
-LOOK_S = 5.0
 
 
 async def serve(
     client: Client, task_queue: str, trigger: Trigger, until: Callable[[], Awaitable[Any]], ended: Ended | None = None,
-    *, look_s: float = LOOK_S,
 ) -> None:  # fmt: skip
     """Work what schedules start, until ``until`` returns; calls that are made then are waited for. ``ended`` is for schedules
-    that wait for their runs, looked at every ``look_s`` seconds.
+    that wait for their runs.
 
     :raises MissingExtra: Temporal's SDK is not installed.
     """
@@ -58,7 +56,7 @@ async def serve(
 
     worker = Worker(
         client, task_queue=task_queue, workflows=[PuristaTrigger],
-        activities=[_activity(trigger), _waiting(ended or _unreadable, look_s)],
+        activities=[_activity(trigger), _looking(ended or _unreadable)],
         graceful_shutdown_timeout=timedelta(seconds=30),
     )  # fmt: skip
     # A worker that fails (its namespace is gone, say) ends the waiting with its error.
@@ -95,31 +93,22 @@ def _activity(trigger: Trigger) -> Callable[[dict[str, Any]], Awaitable[Mapping[
     return call
 
 
-def _waiting(ended: Ended, look_s: float) -> Callable[[dict[str, Any]], Awaitable[str]]:
+def _looking(ended: Ended) -> Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]:
     from temporalio import activity  # noqa: PLC0415
     from temporalio.exceptions import ApplicationError  # noqa: PLC0415
 
     from purista.schedulers.temporal.workflow import REFUSED, WAIT  # noqa: PLC0415
 
     @activity.defn(name=WAIT)
-    async def wait(document: dict[str, Any]) -> str:
-        """Looks until the run is over. A worker that stops hands it on."""
-        call = from_document(document)
-        while not activity.is_worker_shutdown():
-            try:
-                found = await ended(call)
-            except PermissionError as error:
-                raise ApplicationError(str(error), type=REFUSED, non_retryable=True) from error
-            if found is not None:
-                well, how = found
-                if not well:
-                    raise ApplicationError(f"the run ended: {how}", type="PuristaRunFailed", non_retryable=True)
-                return how
-            activity.heartbeat()
-            await asyncio.sleep(look_s)
-        raise ApplicationError("this worker stops", type="PuristaRetry")
+    async def look(document: dict[str, Any]) -> Mapping[str, Any]:
+        """Whether the run is over: one look, so that those who wait hold no worker."""
+        try:
+            found = await ended(from_document(document))
+        except PermissionError as error:
+            raise ApplicationError(str(error), type=REFUSED, non_retryable=True) from error
+        return {"over": False} if found is None else {"over": True, "well": found[0], "how": found[1]}
 
-    return wait
+    return look
 
 
 async def _unreadable(_: Call) -> None:

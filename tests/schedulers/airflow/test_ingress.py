@@ -192,7 +192,10 @@ def test_a_task_waits_deferred_for_the_runs_end(tmp_path: Path) -> None:
         assert "t0ken" not in json.dumps(arguments)
         (told,) = ask(tmp_path, "waits", about=[arguments], SHOP_TOKEN=TOKEN)
     assert told == {"well": False, "how": "failed"}
-    assert [path.rpartition("/")[2] for _, path, *_ in heard.asked] == ["trigger", *["history?limit=50"] * 3]
+    assert [path.rpartition("/")[2] for _, path, *_ in heard.asked] == [
+        "trigger",
+        *["history?limit=100&since=2026-01-01T05:00:00.000Z&until=2026-01-01T05:00:00.001Z"] * 3,
+    ]
 
 
 def test_the_static_factory_reads_a_file_or_a_gateway_and_survives_its_absence(tmp_path: Path) -> None:

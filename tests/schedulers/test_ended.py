@@ -43,10 +43,22 @@ def test_only_the_run_that_was_meant_counts() -> None:
         row("published", "failed", scheduledAt="2026-01-01T01:00:00.000Z"), row("published", "failed", **{"class": "replay"}),
         row("published", "failed", **{"class": "manual", "request": "another"}),
     ]  # fmt: skip
-    assert ended_in(others, CallKind.SCHEDULED, at=AT) is None
+    assert ended_in(others, CallKind.SCHEDULED, at=AT) == (True, "not recorded")
     mine = row("published", "finished", **{"class": "manual", "request": "wish"})
     assert ended_in([*others, mine], CallKind.MANUAL, at=None, request="wish") == (True, "finished")
     assert ended_in(others, CallKind.REPLAY, at=AT) == (False, "failed")
+
+
+def test_a_row_may_stand_for_a_stretch() -> None:
+    stretch = row("missed", None, scheduledAt="2025-12-31T00:00:00.000Z", lastScheduledAt="2026-01-02T00:00:00.000Z")
+    assert ended_in([stretch], CallKind.SCHEDULED, at=AT) == (True, "missed")
+
+
+def test_a_backfill_of_what_ran_is_ended_by_that_run() -> None:
+    assert ended_in([row("published", "open")], CallKind.REPLAY, at=AT) is None
+    assert ended_in([row("published", "finished")], CallKind.REPLAY, at=AT) == (True, "finished")
+    replay = row("published", "open", **{"class": "replay"})
+    assert ended_in([row("published", "failed"), replay], CallKind.REPLAY, at=AT) is None, "its own comes first"
 
 
 def test_records_are_asked_for_by_their_instant() -> None:

@@ -170,8 +170,9 @@ def read_over_http(remote: Remote) -> Ended:
         heard = await _threaded(remote.read, f"{path_of(call.key, 'history')}?{page_of(call.scheduled_at)}", 0)
         if heard.status in (401, 403):
             raise PermissionError("expected --token with the scope history, to wait for runs; got a caller without it")
-        rows = heard.document.get("occurrences", ()) if heard.status == 200 else ()
-        return ended_in(rows, call.kind, at=call.scheduled_at, request=call.request)
+        if heard.status != 200:
+            return None  # looked at again
+        return ended_in(heard.document.get("occurrences", ()), call.kind, at=call.scheduled_at, request=call.request)
 
     return ended
 

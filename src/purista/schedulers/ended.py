@@ -23,19 +23,30 @@ def page_of(at: int | None) -> str:
 def ended_in(
     rows: Iterable[Mapping[str, Any]], kind: CallKind, *, at: int | None, request: str = ""
 ) -> tuple[bool, str] | None:
-    """Whether it went well, and how it ended. None: it is open, or not among the records.
+    """Whether it went well, and how it ended. None: it is open.
 
     What was decided not to run (late, paused, another stands for it) ends well: nothing of it can fail. So does what was
-    published to subscribers that nobody counts.
+    published to subscribers that nobody counts, and what has no record any more: decisions are written before they are
+    answered, so there is nothing to wait for.
     """
-    for row in rows:
-        meant = (
-            row["request"] == request if kind is CallKind.MANUAL else at is None or from_iso(row["scheduledAt"]) == at
-        )
-        if row["class"] != kind.value or not meant:
-            continue
-        decision, run = str(row["decision"]), row["run"]
-        if decision in OPEN or run == "open":
-            return None
-        return (True, decision) if run is None else (run == "finished", str(run))
-    return None
+    meant = [row for row in rows if _covers(row, kind, at, request)]
+    # A slot that its own run had filled before a backfill asked for it has no replay.
+    own = [row for row in meant if row["class"] == kind.value] or meant
+    if not own:
+        return True, "not recorded"
+    decision, run = str(own[0]["decision"]), own[0]["run"]
+    if decision in OPEN or run == "open":
+        return None
+    return (True, decision) if run is None else (run == "finished", str(run))
+
+
+def _covers(row: Mapping[str, Any], kind: CallKind, at: int | None, request: str) -> bool:
+    """A row may stand for a stretch of equal decisions."""
+    if kind is CallKind.MANUAL:
+        return bool(row["class"] == kind.value and row["request"] == request)
+    wanted = {kind.value} if kind is not CallKind.REPLAY else {kind.value, CallKind.SCHEDULED.value}
+    if row["class"] not in wanted:
+        return False
+    return at is None or from_iso(row["scheduledAt"]) <= at <= from_iso(
+        row.get("lastScheduledAt") or row["scheduledAt"]
+    )

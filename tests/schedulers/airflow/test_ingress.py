@@ -86,7 +86,7 @@ def test_a_runs_end_is_found_by_time_or_by_request() -> None:
     assert ended({"occurrences": rows}, ask_of(facts("scheduled"))) is None
     rows[1]["run"] = "finished"
     assert ended({"occurrences": rows}, ask_of(facts("scheduled"))) == (True, "finished")
-    assert ended({"occurrences": []}, ask_of(facts("backfill"))) is None
+    assert ended({"occurrences": []}, ask_of(facts("backfill"))) == (True, "not recorded")
 
 
 class Desk:

@@ -17,6 +17,7 @@ from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch
 from purista.schedulers.base import Applied, Compiled, Entry, Finding, LiveEntry, Owner, Severity
 from purista.schedulers.gateways import refuse_other_ledger
 from purista.schedulers.gcp.text import digest_of, ledger_of, mark_of, owner_mark
+from purista.schedulers.together import each
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -105,8 +106,10 @@ class GcpControl:
             gone = [name for name in before if name not in wanted]
             if changed or gone:
                 self._check_room(everything, before, wanted)
-                await _each(changed, lambda entry: self._write(client, entry, before.get(entry.name), owner))
-                await _each(gone, lambda name: self._remove(client, name))
+                await each(
+                    changed, lambda entry: self._write(client, entry, before.get(entry.name), owner), at_once=AT_ONCE
+                )
+                await each(gone, lambda name: self._remove(client, name), at_once=AT_ONCE)
                 await self._check(client, owner, wanted)
         return Applied(
             created=sum(name not in before for name in wanted),
@@ -251,19 +254,6 @@ def _entry(found: Found) -> LiveEntry:
     whole = mark is not None and digest_of(found) == mark[1] and found.get("state") != "UPDATE_FAILED"
     digest = mark[1] if mark is not None and whole else None
     return LiveEntry(_name(found), digest, json.dumps(found), paused=found.get("state") in STOPPED)
-
-
-async def _each(items: Iterable[Any], act: Callable[[Any], Awaitable[None]]) -> None:
-    """A few at a time; the first failure is raised when all have ended."""
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def one(item: Any) -> None:
-        async with limit:
-            await act(item)
-
-    for ended in await asyncio.gather(*map(one, items), return_exceptions=True):
-        if isinstance(ended, BaseException):
-            raise ended
 
 
 def _status(error: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch
 from purista.schedulers.base import Applied, Compiled, Finding, LiveEntry, Owner, Severity
 from purista.schedulers.gateways import refuse_other_ledger
 from purista.schedulers.kubernetes.text import MANAGED, digest_of, mark_of, owner_label
+from purista.schedulers.together import each
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -96,9 +97,9 @@ class KubernetesControl:
             gone = [name for name in before if name not in wanted]
             if changed or gone:
                 fresh = [entry.name for entry in changed if entry.name not in before]
-                await _each(fresh, lambda name: self._is_free(client, name, owner))
-                await _each(changed, lambda entry: self._write(client, json.loads(entry.body)))
-                await _each(gone, lambda name: self._remove(client, name))
+                await each(fresh, lambda name: self._is_free(client, name, owner), at_once=AT_ONCE)
+                await each(changed, lambda entry: self._write(client, json.loads(entry.body)), at_once=AT_ONCE)
+                await each(gone, lambda name: self._remove(client, name), at_once=AT_ONCE)
                 await self._check(client, owner, wanted)
         return Applied(
             created=sum(name not in before for name in wanted),
@@ -193,19 +194,6 @@ class KubernetesControl:
 async def _dicts(found: Any) -> AsyncIterator[dict[str, Any]]:
     async for one in found:
         yield one.to_dict()
-
-
-async def _each(items: Iterable[Any], act: Callable[[Any], Awaitable[None]]) -> None:
-    """A few at a time; the first failure is raised when all have ended."""
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def one(item: Any) -> None:
-        async with limit:
-            await act(item)
-
-    for ended in await asyncio.gather(*map(one, items), return_exceptions=True):
-        if isinstance(ended, BaseException):
-            raise ended
 
 
 def _entry(found: Mapping[str, Any]) -> LiveEntry:

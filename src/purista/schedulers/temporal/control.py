@@ -17,6 +17,7 @@ from purista.errors import MissingExtra, RegistrationError, RegistrationMismatch
 from purista.schedulers.base import Applied, Compiled, Entry, Finding, LiveEntry, Owner, Severity
 from purista.schedulers.temporal.text import prefix_of
 from purista.schedulers.temporal.wire import WORKFLOW, built, live_digest, meaning, memo_of, owned
+from purista.schedulers.together import each
 
 if TYPE_CHECKING:
     from temporalio.client import Client, ScheduleDescription, ScheduleUpdate, ScheduleUpdateInput
@@ -76,9 +77,9 @@ class TemporalControl:
         stale = [entry for entry in changed if entry.name in live]
         gone = [name for name in live if name not in wanted]
         acts = [
-            *await _each(fresh, lambda entry: self._create(client, owner, entry)),
-            *await _each(stale, lambda entry: self._update(client, owner, entry)),
-            *await _each(gone, lambda name: self._delete(client, name)),
+            *await each(fresh, lambda entry: self._create(client, owner, entry), at_once=AT_ONCE),
+            *await each(stale, lambda entry: self._update(client, owner, entry), at_once=AT_ONCE),
+            *await each(gone, lambda name: self._delete(client, name), at_once=AT_ONCE),
         ]
         if changed or gone:
             await self._settle(client, owner, wanted)
@@ -160,7 +161,7 @@ class TemporalControl:
             if not late and live.keys() == wanted.keys():
                 return
             await self._pause(0.05 * 2 ** min(number, 5))
-        await _each(late, lambda name: self._check(client, wanted[name]))
+        await each(late, lambda name: self._check(client, wanted[name]), at_once=AT_ONCE)
 
     async def _check(self, client: Client, entry: Entry) -> None:
         async def describe() -> ScheduleDescription:
@@ -206,20 +207,6 @@ async def _gone(deleting: Awaitable[None]) -> bool:
             return False
         raise
     return True
-
-
-async def _each(items: Iterable[Any], act: Callable[[Any], Awaitable[str | None]]) -> Sequence[str | None]:
-    """A few at a time; the first failure is raised when all have ended."""
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def one(item: Any) -> str | None:
-        async with limit:
-            return await act(item)
-
-    ended = await asyncio.gather(*map(one, items), return_exceptions=True)
-    if failed := [outcome for outcome in ended if isinstance(outcome, BaseException)]:
-        raise failed[0]
-    return [outcome for outcome in ended if not isinstance(outcome, BaseException)]
 
 
 def _not_ours(name: str) -> RegistrationError:

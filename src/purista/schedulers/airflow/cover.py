@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import gcd
 from typing import Any
 
 from purista.recurrence import Cron, Interval, OneShot, Recurrence
 from purista.recurrence.expression import expression_from_dict, expression_to_dict
 from purista.recurrence.zone import Transition, transitions
 from purista.schedulers.airflow.reading import BESIDE, firings
-from purista.schedulers.ranges import ranges
+from purista.schedulers.minutes import by_hours, field, grid, late_by
 
 __all__ = ["Line", "Uncoverable", "contract", "cover", "instants_of", "late_by", "rule_of"]
 
@@ -86,17 +85,6 @@ def cover(rule: Recurrence, now: int, until: int) -> tuple[Line, ...]:
     return (main, Line(_said(_instants(needed)), repairs=True, start=begin, end=over)) if needed else (main,)
 
 
-def late_by(rule: Recurrence) -> int:
-    """By how many seconds calls come late because a grid of cron texts knows whole minutes only."""
-    expression = rule.expression
-    if isinstance(expression, OneShot):
-        return -expression.timestamp % MINUTE
-    if not isinstance(expression, Interval):
-        return 0
-    step = gcd(expression.every_seconds, MINUTE)
-    return max(-(expression.offset_seconds + k * step) % MINUTE for k in range(MINUTE // step))
-
-
 def _said(crons: Iterable[str], zone: str = "UTC") -> dict[str, Any]:
     return {"kind": "cron", "crons": list(crons), "zone": zone}
 
@@ -116,8 +104,8 @@ def _crons(cron: Cron) -> Iterable[str]:
             weekdays = set(range(7))
         else:
             days = set(range(1, 32))
-    minute, hour = _list(cron.minute.values, 0, 59), _list(cron.hour.values, 0, 23)
-    rest = f"{_list(days, 1, 31)} {_list(cron.month.values, 1, 12)} {_list(weekdays, 0, 6)}"
+    minute, hour = field(cron.minute.values, 0, 59), field(cron.hour.values, 0, 23)
+    rest = f"{field(days, 1, 31)} {field(cron.month.values, 1, 12)} {field(weekdays, 0, 6)}"
     hours = ("0-11", "12-23") if hour == "*" and rest != _EVERY_DAY else (hour,)
     return (f"{minute} {part} {rest}" for part in hours)
 
@@ -142,16 +130,8 @@ def _grid(interval: Interval) -> Iterable[str]:
             f"this is due every {every} s, and a file without purista calls once a minute at most; install purista beside "
             "Airflow and leave out standalone=True, or write an interval of a minute or more"
         )
-    weekly = gcd(every, WEEK) > DAY
-    step = gcd(every, WEEK if weekly else DAY)
-    by_day: dict[int | None, set[int]] = {}
-    for second in range(interval.offset_seconds % step, WEEK if weekly else DAY, step):
-        minute = -(-second // MINUTE) * MINUTE
-        weekday = (minute // DAY + 4) % 7 if weekly else None  # the epoch was a Thursday
-        by_day.setdefault(weekday, set()).add(minute % DAY // MINUTE)
-    for day, minutes in sorted(by_day.items(), key=lambda item: item[0] or 0):
-        for inside, hours in _by_hours(minutes):
-            yield f"{_list(inside, 0, 59)} {_list(hours, 0, 23)} * * {'*' if day is None else day}"
+    for weekday, inside, hours in grid(interval):
+        yield f"{field(inside, 0, 59)} {field(hours, 0, 23)} * * {weekday}"
 
 
 def _instants(instants: Iterable[int]) -> Iterable[str]:
@@ -169,22 +149,5 @@ def _instants(instants: Iterable[int]) -> Iterable[str]:
             days = set(range(min(days), max(days) + 1))
         groups.setdefault((month, tuple(sorted(days))), []).append(minute)
     for (month, numbers), minutes in sorted(groups.items()):
-        for inside, hours in _by_hours(minutes):
-            yield f"{_list(inside, 0, 59)} {_list(hours, 0, 23)} {_list(numbers, 1, 31)} {month} *"
-
-
-def _by_hours(minutes: Iterable[int]) -> list[tuple[tuple[int, ...], list[int]]]:
-    """Minutes of a day as few pairs of minutes and hours."""
-    hours: dict[int, set[int]] = {}
-    for minute in minutes:
-        hours.setdefault(minute // 60, set()).add(minute % 60)
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for hour in sorted(hours):
-        groups.setdefault(tuple(sorted(hours[hour])), []).append(hour)
-    return sorted(groups.items())
-
-
-def _list(values: Iterable[int], low: int, high: int) -> str:
-    """Numbers as ``*``, or as a list of ranges: only a plain ``*`` is unrestricted there."""
-    numbers = set(values)
-    return "*" if len(numbers) == high - low + 1 else ranges(numbers)
+        for inside, hours in by_hours(minutes):
+            yield f"{field(inside, 0, 59)} {field(hours, 0, 23)} {field(numbers, 1, 31)} {month} *"

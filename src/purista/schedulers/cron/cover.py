@@ -15,6 +15,7 @@ from math import gcd
 
 from purista.recurrence import Cron, Interval, OneShot, Recurrence
 from purista.recurrence.zone import transitions, zone_table
+from purista.schedulers.minutes import late_by
 from purista.schedulers.ranges import ranges
 
 __all__ = ["Uncoverable", "cover", "late_by", "same_clock"]
@@ -58,17 +59,6 @@ def same_clock(zone: str, host: str, now: int, until: int) -> bool:
         return True
     changes = [transitions(name, now - DAY, until) for name in (zone, host)]
     return changes[0] == changes[1] and _differences(zone, host, now, until) == {0}
-
-
-def late_by(rule: Recurrence) -> int:
-    """By how many seconds calls come late because cron knows whole minutes only."""
-    expression = rule.expression
-    if isinstance(expression, OneShot):
-        return -expression.timestamp % 60
-    if isinstance(expression, Interval):
-        step = gcd(expression.every_seconds, DAY)
-        return max(-(expression.offset_seconds + k * step) % 60 for k in range(DAY // step))
-    return 0
 
 
 def _grid(interval: Interval) -> set[int]:

@@ -17,6 +17,7 @@ from purista.recurrence import Cron, Interval, OneShot, Recurrence
 from purista.recurrence.zone import transitions, zone_table
 from purista.schedulers.gcp.fields import ALL, Fields, firings
 from purista.schedulers.gcp.fields import UTC as UTC_ZONE
+from purista.schedulers.minutes import late_by
 
 __all__ = ["Line", "Uncoverable", "cover", "late_by", "movable"]
 
@@ -74,17 +75,6 @@ def movable(rule: Recurrence, seconds: int) -> int:
     minutes = seconds // MINUTE
     expression = rule.expression
     return min(minutes, 59 - max(expression.minute.values)) if isinstance(expression, Cron) else minutes
-
-
-def late_by(rule: Recurrence) -> int:
-    """By how many seconds calls come late because jobs know whole minutes only."""
-    expression = rule.expression
-    if isinstance(expression, OneShot):
-        return -expression.timestamp % MINUTE
-    if isinstance(expression, Interval):
-        step = gcd(expression.every_seconds, MINUTE)
-        return max(-(expression.offset_seconds + k * step) % MINUTE for k in range(MINUTE // step))
-    return 0
 
 
 def _lines(fields: Iterable[Fields], *, repairs: bool = False) -> tuple[Line, ...]:

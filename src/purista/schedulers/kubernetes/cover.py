@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import gcd
 
 from purista.recurrence import Cron, Interval, OneShot, Recurrence
 from purista.recurrence.zone import Transition, transitions, zone_table
 from purista.schedulers.kubernetes.robfig import BESIDE, firings, goes_back
-from purista.schedulers.ranges import ranges
+from purista.schedulers.minutes import by_hours, field, grid, late_by
 
 __all__ = ["Line", "Uncoverable", "cover", "late_by"]
 
@@ -62,17 +61,6 @@ def cover(rule: Recurrence, now: int, until: int) -> tuple[Line, ...]:
     return (*lines, *_instants(sorted(needed), repairs=True))
 
 
-def late_by(rule: Recurrence) -> int:
-    """By how many seconds calls come late because CronJobs know whole minutes only."""
-    expression = rule.expression
-    if isinstance(expression, OneShot):
-        return -expression.timestamp % MINUTE
-    if isinstance(expression, Interval):
-        step = gcd(expression.every_seconds, MINUTE)
-        return max(-(expression.offset_seconds + k * step) % MINUTE for k in range(MINUTE // step))
-    return 0
-
-
 def _fields(cron: Cron) -> str:
     """Where the contract wants day *and* weekday, the one that is rarer covers: two lists would mean either."""
     days, weekdays = set(cron.day.values), {value % 7 for value in cron.weekday.values}
@@ -85,8 +73,8 @@ def _fields(cron: Cron) -> str:
         else:
             days = set(range(1, 32))
     return " ".join((
-        _list(cron.minute.values, 0, 59), _list(cron.hour.values, 0, 23), _list(days, 1, 31),
-        _list(cron.month.values, 1, 12), _list(weekdays, 0, 6),
+        field(cron.minute.values, 0, 59), field(cron.hour.values, 0, 23), field(days, 1, 31),
+        field(cron.month.values, 1, 12), field(weekdays, 0, 6),
     ))  # fmt: skip
 
 
@@ -96,7 +84,7 @@ def _every_day(cron: Cron, zone: str, now: int, until: int) -> list[Line]:
     offsets = set(table.offsets[table.segment(now) : table.segment(until) + 1])
     minutes = {-(-(local - offset) // MINUTE) % (DAY // MINUTE) for local in cron.seconds for offset in offsets}
     return [
-        Line(f"{_list(inside, 0, 59)} {_list(hours, 0, 23)} * * *", "Etc/UTC") for inside, hours in _by_hours(minutes)
+        Line(f"{field(inside, 0, 59)} {field(hours, 0, 23)} * * *", "Etc/UTC") for inside, hours in by_hours(minutes)
     ]
 
 
@@ -117,28 +105,8 @@ def _grid(interval: Interval, *, exact: bool) -> Iterable[Line]:
             f"a CronJob calls once a minute at most, this is due every {every} s; write an interval of a minute or more, or "
             "use a scheduler that knows seconds (systemd, Temporal)"
         )
-    weekly = gcd(every, WEEK) > DAY
-    step = gcd(every, WEEK if weekly else DAY)
-    by_day: dict[int | None, set[int]] = {}
-    for second in range(interval.offset_seconds % step, WEEK if weekly else DAY, step):
-        minute = -(-second // MINUTE) * MINUTE
-        weekday = (minute // DAY + 4) % 7 if weekly else None  # the epoch was a Thursday
-        by_day.setdefault(weekday, set()).add(minute % DAY // MINUTE)
-    for day, minutes in sorted(by_day.items(), key=lambda item: item[0] or 0):
-        for inside, hours in _by_hours(minutes):
-            weekday_text = "*" if day is None else str(day)
-            yield Line(f"{_list(inside, 0, 59)} {_list(hours, 0, 23)} * * {weekday_text}", "Etc/UTC", exact)
-
-
-def _by_hours(minutes: Iterable[int]) -> list[tuple[tuple[int, ...], list[int]]]:
-    """Minutes of a day as few pairs of minutes and hours."""
-    hours: dict[int, set[int]] = {}
-    for minute in minutes:
-        hours.setdefault(minute // 60, set()).add(minute % 60)
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for hour in sorted(hours):
-        groups.setdefault(tuple(sorted(hours[hour])), []).append(hour)
-    return sorted(groups.items())
+    for weekday, inside, hours in grid(interval):
+        yield Line(f"{field(inside, 0, 59)} {field(hours, 0, 23)} * * {weekday}", "Etc/UTC", exact)
 
 
 def _instants(instants: list[int], *, exact: bool = True, repairs: bool = False) -> list[Line]:
@@ -154,11 +122,5 @@ def _instants(instants: list[int], *, exact: bool = True, repairs: bool = False)
         days = {date.day for date in dates}
         if len({date.weekday() for date in dates}) == 1:
             days = set(range(min(days), max(days) + 1))
-        found.append(Line(f"{minute} {hour} {_list(days, 1, 31)} {month} *", "Etc/UTC", exact, repairs))
+        found.append(Line(f"{minute} {hour} {field(days, 1, 31)} {month} *", "Etc/UTC", exact, repairs))
     return found
-
-
-def _list(values: Iterable[int], low: int, high: int) -> str:
-    """Numbers as ``*``, or as a list of ranges. No steps: they would take the star flag away."""
-    numbers = set(values)
-    return "*" if len(numbers) == high - low + 1 else ranges(numbers)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from purista.app import App
-from purista.cli.configure import register_all, rendered, shown
-from purista.cli.exits import CONFIG, Stop
+from purista.cli.configure import apply_own, rendered, shown
 from purista.cli.find import Session
 from purista.cli.output import Output
 from purista.contract.rules import validate_app
@@ -31,12 +30,9 @@ async def apply(app: App, out: Output) -> int:
     :raises Stop: the app's bridge has another scheduler, or none.
     :raises purista.errors.RegistrationError: the folder could not be written.
     """
-    validate_app(app.services)
-    bridge = app.bridge
-    if not isinstance(bridge.scheduler, AirflowScheduler):
-        fix = 'write AmqpBridge(…, scheduler=AirflowScheduler("/opt/airflow/dags", gateway=…, secret=…)), or use export'
-        raise Stop(
-            CONFIG, f"expected an app whose bridge has an AirflowScheduler, got {bridge.place} without one; {fix}"
-        )
-    async with bridge.ledger:
-        return await register_all(app, bridge, bridge.scheduler.name, out)
+    return await apply_own(
+        app,
+        out,
+        AirflowScheduler,
+        'write AmqpBridge(…, scheduler=AirflowScheduler("/opt/airflow/dags", gateway=…, secret=…))',
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from purista.app import App
 from purista.assembly import Assembly
-from purista.cli.exits import CANNOT_CREATE, OK, PROBLEMS, Stop
+from purista.cli.exits import CANNOT_CREATE, CONFIG, OK, PROBLEMS, Stop
 from purista.cli.find import Session
 from purista.cli.output import Cell, Output, Row, complain
 from purista.cli.place import ledger_path
@@ -28,7 +28,7 @@ from purista.schedulers.base import Applied, Compiled, Control, Dialect, Finding
 from purista.service.builder import ServiceBuilder
 from purista.sqlite.file import SqliteFile
 
-__all__ = ["Place", "Placed", "apply", "export", "register_all", "rendered", "shown"]
+__all__ = ["Place", "Placed", "apply", "apply_own", "export", "register_all", "rendered", "shown"]
 
 UNBORN = "unregistered"
 _ACTS = {Act.CREATE: "green", Act.CHANGE: "yellow", Act.ADOPT: "yellow", Act.REMOVE: "red"}
@@ -113,6 +113,23 @@ async def apply(session: Session, app: App, out: Output, *, place: Place, ledger
         return await _dry_run(app, scheduler, path, out)
     bridge = DefaultEventBridge(path, scheduler=scheduler, environment=app.bridge.environment, clock=session.clock)
     async with bridge:
+        return await register_all(app, bridge, scheduler.name, out)
+
+
+async def apply_own(app: App, out: Output, kind: type, fix: str) -> int:
+    """Register every service of the app and change what is live, by the app's own scheduler of a kind.
+
+    :raises Stop: the app's bridge has another scheduler, or none; ``fix`` says what to write.
+    :raises purista.errors.RegistrationError: what is live could not be changed.
+    """
+    validate_app(app.services)
+    bridge, scheduler = app.bridge, app.bridge.scheduler
+    if scheduler is None or not isinstance(scheduler, kind):
+        name = f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+        raise Stop(
+            CONFIG, f"expected an app whose bridge has {name}, got {bridge.place} without one; {fix}, or use export"
+        )
+    async with bridge.ledger:
         return await register_all(app, bridge, scheduler.name, out)
 
 

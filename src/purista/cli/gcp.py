@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from purista.app import App
-from purista.cli.configure import register_all, rendered, shown
-from purista.cli.exits import CONFIG, OK, USAGE, Stop
+from purista.cli.configure import apply_own, rendered, shown
+from purista.cli.exits import OK, USAGE, Stop
 from purista.cli.find import Session
 from purista.cli.output import Output
 from purista.cli.serve import behind
@@ -67,15 +67,7 @@ async def apply(app: App, out: Output) -> int:
     :raises Stop: the app's bridge has another scheduler, or none.
     :raises purista.errors.RegistrationError: the jobs could not be changed.
     """
-    validate_app(app.services)
-    bridge = app.bridge
-    if not isinstance(bridge.scheduler, GcpScheduler):
-        raise Stop(
-            CONFIG,
-            f"expected an app whose bridge has a GcpScheduler, got {bridge.place} without one; {_FIX}, or use export",
-        )
-    async with bridge.ledger:
-        return await register_all(app, bridge, bridge.scheduler.name, out)
+    return await apply_own(app, out, GcpScheduler, _FIX)
 
 
 async def pull(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from purista.app import App
-from purista.cli.configure import register_all, rendered, shown
-from purista.cli.exits import CONFIG, Stop
+from purista.cli.configure import apply_own, rendered, shown
 from purista.cli.find import Session
 from purista.cli.output import Output
 from purista.contract.rules import validate_app
@@ -34,12 +33,9 @@ async def apply(app: App, out: Output) -> int:
     :raises Stop: the app's bridge has another scheduler, or none.
     :raises purista.errors.RegistrationError: the cluster could not be changed.
     """
-    validate_app(app.services)
-    bridge = app.bridge
-    if not isinstance(bridge.scheduler, KubernetesScheduler):
-        fix = "write AmqpBridge(…, scheduler=KubernetesScheduler(image=…, gateway=…, secret=…)), or use export"
-        raise Stop(
-            CONFIG, f"expected an app whose bridge has a KubernetesScheduler, got {bridge.place} without one; {fix}"
-        )
-    async with bridge.ledger:
-        return await register_all(app, bridge, bridge.scheduler.name, out)
+    return await apply_own(
+        app,
+        out,
+        KubernetesScheduler,
+        "write AmqpBridge(…, scheduler=KubernetesScheduler(image=…, gateway=…, secret=…))",
+    )

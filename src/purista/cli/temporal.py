@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from purista.app import App
-from purista.cli.configure import register_all, rendered, shown
+from purista.cli.configure import apply_own, rendered, shown
 from purista.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE, Stop
 from purista.cli.find import Session
 from purista.cli.output import Output
@@ -88,15 +88,9 @@ async def apply(app: App, out: Output) -> int:
     :raises Stop: the app's bridge has another scheduler, or none.
     :raises purista.errors.RegistrationError: the server could not be changed.
     """
-    validate_app(app.services)
-    bridge = app.bridge
-    if not isinstance(bridge.scheduler, TemporalScheduler):
-        fix = "write AmqpBridge(…, scheduler=TemporalScheduler('localhost:7233')), or use export"
-        raise Stop(
-            CONFIG, f"expected an app whose bridge has a TemporalScheduler, got {bridge.place} without one; {fix}"
-        )
-    async with bridge.ledger:
-        return await register_all(app, bridge, bridge.scheduler.name, out)
+    return await apply_own(
+        app, out, TemporalScheduler, "write AmqpBridge(…, scheduler=TemporalScheduler('localhost:7233'))"
+    )
 
 
 async def worker(session: Session, out: Output, *, server: Server, way: Way, stopping: Stopping | None = None) -> int:
